@@ -50,7 +50,8 @@ _KNOWN_FORM = re.compile(
     | [a-z]{2,8}0x[\da-f]+\Z | \d+[a-z]{0,2}\Z | \d{1,3}(?:文字|桁)
       | 0x[0-9a-f]{1,16}\Z | \w{2,12}:// | (?:[a-z]:)?[/\\][\w./\\\-]*\Z
       | \$\{?[a-z_][\w.:]*\}?\Z | %\w+%\Z | [(\[{<]
-      | [a-z_\-]+\d{0,3}[=:](?:[^!#$%^*~?@\s]*\Z|\S*://) | [a-z_\-]{4,}\d{0,3}[=:] | \*{1,2}[^\W\d_]+\*{0,2}\Z | \w+\( | \#\d+ | [\w.\-]+…?@[\w\-]+\.
+      | [a-z_\-]+\d{0,3}[=:](?:[^!#$%^*~?@\s]*\Z|\S*://) | [a-z_\-]{4,}\d{0,3}[=:] |
+      \*{1,2}[^\W\d_]+\*{0,2}\Z | \w+\( | \#\d+ | [\w.\-]+…?@[\w\-]+\.
       | (?-i:[A-Z][A-Z\d]*(?:_[A-Z\d]+)+\Z)
       | \#?(?:[a-z_\-]+[/.]){2,}[\w.\-]*\Z | (?:[a-z_\-]+/)+\Z | [a-z]+[?!*~]+\Z """,
     re.IGNORECASE | re.VERBOSE,
@@ -66,15 +67,19 @@ _STRONG_SIGN = re.compile(r"[!@#$%^*?]")
 # What has such a sign and is no password: an address, an assignment, a query, an encoded text, an issue, a
 # class of Java, a package and its version, a format, a percentage, a pattern, an account of a guest.
 _OTHER_WITH_SIGN = re.compile(
-    r"""\S*(?: :// | %[0-9a-f]{2}\S*%[0-9a-f]{2} | \w=[^=&]{0,60}& | @[\w\-]{1,60}\.[a-z] | [\\/] | \#ext\# )
-      | [\w.\-]+\#\d+\Z | [\w.]+(?:\$\w+)+\Z | [a-z\d_.\-]+@v?\d[\w.\-]*\Z | (?-i:[a-z])[\w.\-]*@[a-z][a-z\d\-]*\Z
-      | [\w.,\-]+%[.,;:)]?\Z | [*?^] | \S+\*\Z | [\w.\-]{4,}=\S* | [\w.\-]+=[^!#$%^*~?@\s]*\Z | [\w.]+:[^\s:]*\Z | [a-z]+\d{1,2}[?!]\Z
+    r"""\S*(?: :// | %[0-9a-f]{2}\S*%[0-9a-f]{2} | \w=[^=&]{0,60}& | @[\w\-]{1,60}\.[a-z] |
+        [\\/] | \#ext\# )
+      | [\w.\-]+\#\d+\Z | [\w.]+(?:\$\w+)+\Z | [a-z\d_.\-]+@v?\d[\w.\-]*\Z |
+      (?-i:[a-z])[\w.\-]*@[a-z][a-z\d\-]*\Z
+      | [\w.,\-]+%[.,;:)]?\Z | [*?^] | \S+\*\Z | [\w.\-]{4,}=\S* | [\w.\-]+=[^!#$%^*~?@\s]*\Z |
+      [\w.]+:[^\s:]*\Z | [a-z]+\d{1,2}[?!]\Z
       | \#\w+\Z | [\w.\-]*\?\w+\Z | ![a-z]+ | @[\w.\-/]+ | \$\S* | &\w+; """,
     re.IGNORECASE | re.VERBOSE,
 )
 # Words with numbers, and words in which digits replace letters, as people make passwords.
 _MADE_OF_WORDS = re.compile(
-    r"""(?:[A-ZÀ-Þ][a-zß-ÿ]{2,}[\-_.]?){1,3}\d{2,6}[!?*#$%x]{0,2} | (?:[A-ZÀ-Þ][a-zß-ÿ]{2,}[\-_.]){2,3}\d{2,6}
+    r"""(?:[A-ZÀ-Þ][a-zß-ÿ]{2,}[\-_.]?){1,3}\d{2,6}[!?*#$%x]{0,2} |
+        (?:[A-ZÀ-Þ][a-zß-ÿ]{2,}[\-_.]){2,3}\d{2,6}
       | [a-zß-ÿ]{3,}[_\-.]\d{2,4}[!?*#$%]""",
     re.VERBOSE,
 )

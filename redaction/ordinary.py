@@ -33,7 +33,8 @@ _PLACEHOLDER = re.compile(
 )
 _MEMBERS = r"""(?:(?:\.|->|::|\?\.)[a-z_]{1,40}\d{0,3}(?:\([^()"'\n]{0,80}\))?
     |\[["']?[a-z_]{1,40}["']?\])"""
-_GETTER = r"""(?:get|read|fetch|load|find|lookup|resolve|env|ask|prompt|input|pop|param|var|ref|concat
+_GETTER = r"""(?:get|read|fetch|load|find|lookup|resolve|env|ask|prompt|input|pop|param|var|ref
+    |concat
     |file|open|json|form|headers|secret)\w{0,40}"""
 _ARGUMENTS = r"\((?:[^()\"'\n]|\([^()\"'\n]{0,80}\)){0,120}\)"
 # Where the secret is: a variable, a call, a file, an address of a vault.
@@ -41,19 +42,26 @@ _REFERENCE = re.compile(
     rf"""(?: \$\{{[^}}\n]{{1,100}}\}} | \$\d | \*(?!\S) | %\w{{2,60}}% | %\(\w{{1,60}}\)s | %s | \?
       | \$(?:env:|script:|global:|using:|local:)?[a-z_]{{2,60}}\d{{0,2}}{_MEMBERS}{{0,6}}
       | [@:][a-z_]{{2,60}}
-      | (?:cat|openssl|vault|aws|az|gcloud|kubectl|pwgen|sops)[ ]-?[\w/.]{{2,}}(?:[ ]\S{{1,60}}){{0,12}}
+      | (?:cat|openssl|vault|aws|az|gcloud|kubectl|pwgen
+      |sops)[ ]-?[\w/.]{{2,}}(?:[ ]\S{{1,60}}){{0,12}}
       | \[[a-z]{{3,40}}\(.{{0,400}}\)\]
-      | (?:op|vault|file|env|secretref|keyring|ssm|awssm|sops|ref\+\w{{2,12}})://?[a-z][\w.\-/\#]{{2,200}}
+      | (?:op|vault|file|env|secretref|keyring|ssm|awssm|sops
+      |ref\+\w{{2,12}})://?[a-z][\w.\-/\#]{{2,200}}
       | (?:env|file|vault|secretref):[a-z/][a-z_./\-]{{2,200}}(?:\#[a-z_]{{1,60}})?
       | arn:aws[\w\-]{{0,10}}:[\w:/\-]{{10,200}} | projects/[\w\-]{{1,60}}/secrets/[\w\-/]{{1,120}}
       | (?:~|\.{{1,2}})/[\w.\-/]{{1,200}} | (?:/[a-z_.\-]{{2,40}}\d{{0,3}}){{2,12}}/?
       | [a-z]:\\{{1,2}}[\w.\-\\ ]{{3,200}}
       | [\w\-]{{1,60}}\.(?:pem|key|crt|cer|pfx|p12|txt|json|ya?ml|env|jks|kdbx|gpg)
-      | (?:await[ ])?(?:self|this|var|local|data|module|args|config|settings|request|req|response|process
-          |os|env|params|options|opts|cfg|conf|secrets|inputs|github|form|user|client|session|credentials?
+      | (?:await[ ])?(?:self|this|var|local|data|module|args|config|settings|request|req
+      |response|process
+          |os|env|params|options|opts|cfg|conf|secrets|inputs|github|form|user|client|session
+          |credentials?
           |cred|context|ctx|values?|random_password|kwargs|key|account){_MEMBERS}{{1,6}}
-      | (?:await[ ]|new[ ])?(?!hex\()[a-z_]{{1,40}}(?:\d{{1,3}}(?=\())?{_MEMBERS}{{0,4}}{_ARGUMENTS}{_MEMBERS}{{0,4}}
-      | (?:await[ ])?(?:[a-z_]{{2,40}}(?:\([^()"'\n]{{0,80}}\))?(?:\.|::)?){{0,4}}(?:\b{_GETTER})?[(\[]["'][a-z_.\-/]{{1,80}}["']
+      | (?:await[ ]
+      |new[ ])?(?!hex\()[a-z_]{{1,40}}(?:\d{{1,3}}
+      (?=\())?{_MEMBERS}{{0,4}}{_ARGUMENTS}{_MEMBERS}{{0,4}}
+      | (?:await[ ])?(?:[a-z_]{{2,40}}(?:\([^()"'\n]{{0,80}}\))?(?:\.
+      |::)?){{0,4}}(?:\b{_GETTER})?[(\[]["'][a-z_.\-/]{{1,80}}["']
           (?:,[ ]?["']?[a-z_.\-/]{{0,80}}["']?){{0,4}}[)\]]{_MEMBERS}{{0,4}} ){_END}""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -62,8 +70,10 @@ _READER = re.compile(
     r"""(?:\w{1,30}\.){0,2}(?:getpass|raw_input|input|prompt|ask)\w{0,12}\(\s?["']
       | \$\([ ]?(?!echo|printf)[a-z] | \([ ]?[a-z]{2,12}-[a-z]\w{2,40}\b(?!-)
       | @microsoft\.keyvault\( | @\{ | <%=?[ ]
-      | (?:get|read|new|convertto|convertfrom|import|invoke|select|receive|resolve)-[a-z]{3,40}(?=[\s)|;,]|\Z)
-      | !(?:vault|ref|sub|getatt|secret|env|env_var|binary|reference|importvalue|join|encrypted)(?=[ ]\S)""",
+      | (?:get|read|new|convertto|convertfrom|import|invoke|select|receive
+      |resolve)-[a-z]{3,40}(?=[\s)|;,]|\Z)
+      | !(?:vault|ref|sub|getatt|secret|env|env_var|binary|reference|importvalue|join
+      |encrypted)(?=[ ]\S)""",
     re.IGNORECASE | re.VERBOSE,
 )
 # The name of a secret where its value could stand: `password=password`, `secret: db-password`.
@@ -108,14 +118,18 @@ _WORDS = re.compile(
     | должен | не
     | 必須 | 必填 | 已过期 | 错误 | 错误的 | 不能为空 | 無効 | 필수
     | set | unset | blocked | failed | reset | policy | policies | \d{1,3}
-    | value | wert | valeur | valor | todo | fixme | tbd | tba | tbc | wip | xxx | n/a | pending | offen | folgt | ausstehend | pendiente
-    | pendente | open | later | see | ask | require | block | allow | deaktiviert | aktiviert | désactivé
-    | desactivad[oa] | desativad[oa] | disattivat[oa] | uitgeschakeld | wyłączone | inaktiverad | wird
+    | value | wert | valeur | valor | todo | fixme | tbd | tba | tbc | wip | xxx | n/a |
+    pending | offen | folgt | ausstehend | pendiente
+    | pendente | open | later | see | ask | require | block | allow | deaktiviert | aktiviert |
+    désactivé
+    | desactivad[oa] | desativad[oa] | disattivat[oa] | uitgeschakeld | wyłączone | inaktiverad
+    | wird
     | werden | changes
     | allowed | escrowed | signing | minimum | erforderlich | abgelaufen | ungültig | fehlt
     | leer | nicht
     | requis | expiré | requerida
-    | (?:[a-z]{2,8}[_\-])?(?:sha-?\d{1,3}|md5|aes-?\d{0,3}|ed25519|x25519|rsa|ecdsa|dns-01|http-01)(?:[_\-][a-z\d]{2,10}){0,3}
+    | (?:[a-z]{2,8}[_\-])?(?:sha-?\d{1,3}|md5|aes-?\d{0,3}|ed25519|x25519|rsa|ecdsa|dns-01
+    |http-01)(?:[_\-][a-z\d]{2,10}){0,3}
     | AADSTS\d+ | \d{4}-\d\d-\d\dT[\d:.]+Z? )[.:!?,]?""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -135,7 +149,8 @@ _NAMING = re.compile(
     | default | user | users
     | admin | account | service | server | client | group | policy | policies | config
     | settings | reset | sign
-    | microsoft | graph | factor | multi | two | one | time | self | based | only | end | date | host | name | path
+    | microsoft | graph | factor | multi | two | one | time | self | based | only | end | date
+    | host | name | path
     | file | local
     | system | store | vault | base | url | email | mail | smtp | ldap | sso | net | com | org
     | io""",

@@ -53,17 +53,22 @@ PASSWORD_NAME = rf"""(?: pass(?:word|wd|wrd|[ \-]?phrase|code) | pwd
     | {FOREIGN_PASSWORDS} )"""
 # What stands between a name and its value in a sentence: a verb, also in other languages.
 COPULA = r"""(?: (?:(?:has|have|had|a)\ (?:been|été)\ | (?:is|was|wurde)\ )?(?:now\ )?
-      (?:set|changed|reset|updated|chang[ée]e?|modifi[ée]e?|cambiada|alterada|gewijzigd|zmienion[eoy])\ (?:to|en|a|para|por|naar|na)
+      (?:set|changed|reset|updated|chang[ée]e?|modifi[ée]e?|cambiada|alterada|gewijzigd
+      |zmienion[eoy])\ (?:to|en|a|para|por|naar|na)
     | has\ been\ generated | (?:is|was)\ generated | is | was | ist | war | lautet | wurde\ auf
     | est | es | é | è | jest | to | este | är | er | (?<=a[ ])on
     | は | 为 | 為 | 是 )(?:\ now|\ jetzt)?[ ]?:?"""
 
 # What stands between a name and the verb or sign: a word about it, and whose it is.
-OWNER = r"""(?: [ ](?:temp(?:orary|oral|oranea|or[áa]ria|oraire)|initial[e]?|inicial|iniziale|provisoire|provis[óo]ri[ao]
-        |provvisoria|administrat\w{1,7}|wi-?fi|tymczasowe|startowe|nowe|nueva|nova|generated|entered|used|value|hash) )?
+OWNER = r"""(?: [ ](?:temp(?:orary|oral|oranea|or[áa]ria|oraire)|initial[e]?|inicial|iniziale
+    |provisoire|provis[óo]ri[ao]
+        |provvisoria|administrat\w{1,7}|wi-?fi|tymczasowe|startowe|nowe|nueva|nova|generated
+        |entered|used|value|hash) )?
     (?: [ ](?:(?:is|was|has\ been)\ )?(?:generated\ |created\ |set\ )?
-        (?:of|for|on|von|vom|des|für|de|du|d'|del|della|dell['’](?=\w)|di|do|da|per|pour|para|dla|для|van|voor|till|för|til|użytkownika|пользователя)
-        (?:[ ]?[\w.@\\\-]{1,60})?(?:[ ][\w.@\\\-]{1,60}){0,3}?(?<![ ]user)(?<![ ]account)(?<![ ]device)(?<![ ]tenant) )?"""
+        (?:of|for|on|von|vom|des|für|de|du|d'|del|della|dell['’](?=\w)|di|do|da|per|pour|para
+        |dla|для|van|voor|till|för|til|użytkownika|пользователя)
+        (?:[ ]?[\w.@\\\-]{1,60})?(?:[ ][\w.@\\\-]{1,60}){0,3}?(?<![ ]user)(?<![ ]account)
+        (?<![ ]device)(?<![ ]tenant) )?"""
 # What can be between two words of a name.
 GAP = r"(?:[_\-. +]|%(?:25)?20)?"
 # What a key opens or who has it: `wifiKey`, `api-key`, `PRIVATE_KEY`.
@@ -91,8 +96,10 @@ _CODE_OWNERS = (
 )
 _PIN_OWNERS = r"lock|device|user|startup|exit|kiosk|security"
 # What can follow the noun in a name: a form of the value, or which of several it is.
-NAME_SUFFIX = r"""(?: [_\-.]? (?: base64|b64|hex|raw|hash|value|text|plain(?:[_\-]?text)?|clear(?:[_\-]?text)?|string
-    |command|format[_\-]?string|utf8|enc(?:rypted)?|confirm(?:ation)?|again|repeat|verify|new|old|current )
+NAME_SUFFIX = r"""(?: [_\-.]? (?: base64|b64|hex|raw|hash|value|text|plain(?:[_\-]?text)?
+    |clear(?:[_\-]?text)?|string
+    |command|format[_\-]?string|utf8|enc(?:rypted)?|confirm(?:ation)?|again|repeat|verify|new
+    |old|current )
     | [_\-.]? (?: prod(?:uction)? | dev | test | staging | qa | admin | root | db | primary
     | secondary )(?![a-z])
     | [_\-.]?\d{1,3} ){0,2}"""
@@ -106,8 +113,10 @@ SENSITIVE_NAME = rf"""(?:
       | access{GAP}pass | sonar\.login | (?<![a-z])(?:mdp|ww)(?![a-z]) | master_?auth(?![a-z])
       | (?:security|secret){GAP}answer
       | (?:auth|nonce|logged_in|hash|pass(?:word|wd)?){GAP}salt
-      | (?:(?:shared|client|radius|l2tp){GAP})?secret(?:{GAP}(?:client|key(?:[_\-]?base)?|access{GAP}key))?
-      | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)(?<!skip[ _-])token
+      | (?:(?:shared|client|radius|l2tp){GAP})?secret(?:{GAP}(?:client|key(?:[_\-]?base)?
+      |access{GAP}key))?
+      | (?<!skip)(?<!delta)(?<!continuation)(?<!next)(?<!page)(?<!next_)(?<!page_)
+      (?<!skip[ _-])token
       | (?<![a-z])token_?id(?={QUOTE}?\s?[:=]\s?{QUOTE}?(?:{GUID}|[0-9a-f]{{20,64}})(?![\w\-]))
       | (?:{KEY_OWNERS}|(?<![a-z])(?:{_KEY_OWNERS_ALONE})){GAP}key
       | (?<=[a-z\d]_)key(?={QUOTE}?\s?[:=]\s?{QUOTE}?[a-z\d+/=]{{24,}}(?![\w.\-]))
@@ -190,7 +199,8 @@ CONTINUATION_LINES = r"""(?: (?<=\S{20})\n[ \t]*(?=\S*\d)[a-z0-9+/_~.\-]{8,}={0,
 JOINED_WORDS = r"(?-i:[a-z]{3,16}(?:[\-_.][a-z]{2,16}){2,8})"
 # A value that no sentence has after "password": at least eight characters with a digit and no date,
 # version, id or address, or six with a sign or changes of case inside.
-SECRET_LOOKING = rf"""(?: (?!{GUID}|\d{{4}}-\d\d|v?\d+(?:\.\d+)+\b|https?:|(?-i:[a-z_.\-]{{4,30}}[=:][^=\s])|\[redacted|[/$%({{<])
+SECRET_LOOKING = rf"""(?: (?!{GUID}|\d{{4}}-\d\d|v?\d+(?:\.\d+)+\b|https?:
+    |(?-i:[a-z_.\-]{{4,30}}[=:][^=\s])|\[redacted|[/$%({{<])
     (?= [^\s"'`]{{0,60}}\d[^\s"'`]{{0,60}} (?<=[^\s"'`]{{8}})
     | (?-i:(?:[^\s"'`A-Z]{{0,20}}[a-z][A-Z]{{1,9}}){{2}})
       | [^\s"'`]{{0,60}}[!@\#$%^*+=~][^\s"'`.,;] | {JOINED_WORDS}(?![\w\-]) )
@@ -219,14 +229,16 @@ _MARKUP = "(?:b|i|u|em|strong|code|kbd|tt|span)"
 NAME_CLOSE = rf"""(?: \\{{0,7}}["'`] | \*{{1,2}} | [)\]] | </?{_MARKUP}> ){{0,2}}"""
 VALUE_OPEN = rf"""(?: \*{{1,2}}(?!\*) | [(\[]{{1,2}} | <{_MARKUP}> ){{0,2}}"""
 # Signs between a name and its value in lists, tables and notes.
-BESIDE = r"""(?: [→⇒➜➔⟶»›│║┃¦|≔] | [\-=~]{1,2}> | :: | [–—] | \.{2,60}[ ]?:? | [:=：＝]{1,2}(?=[ ]?[*`<(\[]) | :\*{1,2}(?!\*) | (?<=[ ])--?(?=[ ]) )"""
+BESIDE = r"""(?: [→⇒➜➔⟶»›│║┃¦|≔] | [\-=~]{1,2}> | :: | [–—] | \.{2,60}[ ]?:? |
+    [:=：＝]{1,2}(?=[ ]?[*`<(\[]) | :\*{1,2}(?!\*) | (?<=[ ])--?(?=[ ]) )"""
 # Words between a name and the verb of a sentence: whose secret it is, and what happened to it.
 WORDS_BETWEEN = r"""(?: [ ](?!and\ |but\ |or\ |und\ |oder\ |which\ )[^\s:=;!?|<>]{1,60} ){0,10}?"""
 # The verbs of sentences about secrets, and the words before the value.
 VERB = r"""(?: is | was | now | to | been | as | be | ist | lautet | war | auf | est | en | sur
     | es | a | è | su | é | para | por | naar
     | είναι | е | là | הוא | היא | है | हैं | adalah | ialah | คือ | هو | هي | yra | ir | olup
-    | is\ nu | to | jest | na | är | er | til | till | (?<=a[ ])on | je | este | на | это | jako | como
+    | is\ nu | to | jest | na | är | er | til | till | (?<=a[ ])on | je | este | на | это |
+    jako | como
     | comme | als | olarak
     | has\ (?:the\ )?value | with\ value | used | entered | using
     | with )(?:\ (?:now|jetzt|nu|ahora|ora|agora|the\ following))?[ ]?:?"""

@@ -23,33 +23,41 @@ PASSWORDS = {
     "cs, sk": "heslo",
     "cy, ga, gd": "cyfrinair, pasfhocal, facal faire",
     "da": "adgangskort, adgangspas, adgangskode, kodeord, netværksnøgle",
-    "de": "wlan code, zugriffspass, passwort, passwörter, kennwort, kennwörter, losungswort, geheimwort, netzwerkschlüssel, "
+    "de": "wlan code, zugriffspass, passwort, passwörter, kennwort, kennwörter, losungswort, "
+    "geheimwort, netzwerkschlüssel, "
     "wlan schlüssel, wi fi schlüssel, netzwerksicherheitsschlüssel, vorinstallierter schlüssel",
     "el": "συνθηματικό, κωδικός πρόσβασης, κωδικός, κωδικό πρόσβασης",
     "eo": "pasvorto",
-    "es": "código wi fi, clave del wi fi, clave de la wi fi, pase de acceso temporal, contraseña, frase de contraseña, frase secreta, clave wi fi, clave de red, clave precompartida",
+    "es": "código wi fi, clave del wi fi, clave de la wi fi, pase de acceso temporal, "
+    "contraseña, frase de contraseña, frase secreta, clave wi fi, clave de red, "
+    "clave precompartida",
     "et": "salasõna, parool",
     "eu": "pasahitza",
     "fa": "گذرواژه, رمز عبور",
     "fi": "käyttöoikeuskoodi, salasana, salalause, tunnussana",
-    "fr": "code wi fi, clé du wi fi, passe d'accès temporaire, mot de passe, mots de passe, phrase secrète, phrase de passe, clé wi fi, clé réseau, clé pré partagée",
+    "fr": "code wi fi, clé du wi fi, passe d'accès temporaire, mot de passe, mots de passe, "
+    "phrase secrète, phrase de passe, clé wi fi, clé réseau, clé pré partagée",
     "he": "סיסמה, סיסמא",
     "hi, ne": "पासवर्ड, कूटशब्द",
     "hu": "ideiglenes hozzáférési kód, jelszó, jelszava",
     "hy": "գաղտնաբառ",
     "id, ms": "kata sandi, kata laluan",
     "is": "lykilorð",
-    "it": "chiave del wi fi, pass di accesso temporaneo, parola d'ordine, parola chiave, frase segreta, chiave wi fi, chiave di rete, chiave precondivisa",
+    "it": "chiave del wi fi, pass di accesso temporaneo, parola d'ordine, parola chiave, "
+    "frase segreta, chiave wi fi, chiave di rete, chiave precondivisa",
     "ja": "一時アクセス パス, パスワード, パスフレーズ, 暗証番号, 合言葉",
     "ka": "პაროლი",
     "ko": "임시 액세스 패스, 비밀번호, 암호, 패스워드",
     "lt": "slaptažodis",
     "nb, nn": "tilgangspass, passord, nettverksnøkkel",
-    "nl": "wi fi code, toegangspas, wachtwoord, wachtzin, wachtwoordzin, netwerksleutel, wi fi sleutel",
+    "nl": "wi fi code, toegangspas, wachtwoord, wachtzin, wachtwoordzin, netwerksleutel, "
+    "wi fi sleutel",
     "pl": "przepustka dostępu, hasło, hasła, klucz sieci, klucz sieciowy, klucz wi fi",
-    "pt": "chave do wi fi, passe de acesso temporário, senha, palavra passe, chave wi fi, chave de rede, chave da rede, chave pré compartilhada",
+    "pt": "chave do wi fi, passe de acesso temporário, senha, palavra passe, chave wi fi, "
+    "chave de rede, chave da rede, chave pré compartilhada",
     "ro": "parolă, parola",
-    "ru, uk, be": "временный секретный код, пароль, пароля, паролю, паролем, кодовое слово, код доступа, ключ сети, ключ wi fi",
+    "ru, uk, be": "временный секретный код, пароль, пароля, паролю, паролем, кодовое слово, "
+    "код доступа, ключ сети, ключ wi fi",
     "sq": "fjalëkalim",
     "sv": "åtkomstkort, åtkomstpass, lösenord, lösenfras, nätverksnyckel",
     "sw": "nenosiri",
@@ -94,7 +102,8 @@ def alternatives(listed: Iterable[str]) -> str:
 
 
 def beginnings(listed: Iterable[str]) -> tuple[str, ...]:
-    """Return how the words begin, in lower case, with and without accents, up to the first space."""
+    """Return how the words begin, in lower case, with and without accents, "
+    "up to the first space."""
     return _with_plain_forms(re.split("[ ']", word.lower())[0] for word in listed)
 
 

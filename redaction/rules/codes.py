@@ -17,29 +17,38 @@ _FOREIGN_CODES = r"""(?: wiederherstellungscodes?
     | gendannelseskoder? | код(?:ы)?\ восстановления | резервные\ коды
     | (?:回復|リカバリー?|復旧)コード | 恢复代码 | 复原代码 | 복구\ ?코드 )"""
 #: Codes that open a door, a device or an account, in other languages.
-_CODE_TO_SIGN_IN = r"""(?: (?: best[äa]e?tigungs | verifizierungs | sicherheits | anmelde | pr[üu]e?f | einmal
-        | verificatie | bevestigings | beveiligings | t[üu]e?r | tor | poort | deur | haus | alarm | tresor | kluis
-        | safe | schlie(?:ß|ss)fach | zugangs | zutritts | toegangs | ontgrendel(?:ings)? | entsperr | eenmalige
+_CODE_TO_SIGN_IN = r"""(?: (?: best[äa]e?tigungs | verifizierungs | sicherheits | anmelde |
+    pr[üu]e?f | einmal
+        | verificatie | bevestigings | beveiligings | t[üu]e?r | tor | poort | deur | haus |
+        alarm | tresor | kluis
+        | safe | schlie(?:ß|ss)fach | zugangs | zutritts | toegangs | ontgrendel(?:ings)? |
+        entsperr | eenmalige
         | garagen )-?(?:code|kombination|combinatie|pin)
     | geheimzahl | tunnusluku | combinaci[óo]n | combinazione | combina[çc][ãa]o
     | (?:code|combinaison)\ (?:secret|d['’]acc[èe]s|wi-?fi
-        |(?:de|du)\ (?:la\ )?(?:v[ée]rification|confirmation|s[ée]curit[ée]|porte|portail|coffre|d[ée]verrouillage)
+        |(?:de|du)\ (?:la\ )?(?:v[ée]rification|confirmation|s[ée]curit[ée]|porte|portail
+        |coffre|d[ée]verrouillage)
         |de\ l['’](?:alarme|entr[ée]e))
-    | c[óo]digo\ (?:secreto|(?:de|da|do)\ (?:la\ )?(?:acceso|acesso|puerta|porta|alarma|alarme|desbloqu\w{2,4}|cofre
+    | c[óo]digo\ (?:secreto|(?:de|da|do)\ (?:la\ )?(?:acceso|acesso|puerta|porta|alarma|alarme
+    |desbloqu\w{2,4}|cofre
         |verifica\w{2,4}|confirma\w{2,4}|seguran?\w{2,4}))
-    | codice\ (?:segreto|(?:di|del|della|dell['’])\ ?(?:accesso|sblocco|porta|allarme|cassaforte|verifica|sicurezza
+    | codice\ (?:segreto|(?:di|del|della|dell['’])\ ?(?:accesso|sblocco|porta|allarme
+    |cassaforte|verifica|sicurezza
         |conferma))
-    | kod\w{0,2}\ (?:weryfikacyjny|potwierdzaj[ąa]cy|ověřovací|do\ \w{3,12}|dost[ęe]pu|alarmu|sejfu|odblokowania|drzwi)
+    | kod\w{0,2}\ (?:weryfikacyjny|potwierdzaj[ąa]cy|ověřovací|do\ \w{3,12}|dost[ęe]pu|alarmu
+    |sejfu|odblokowania|drzwi)
     | k[óo]d\ (?:od|k|ke|dveří|alarmu|trezoru)
     | (?:port|d[öo]rr|larm|uppl[åa]snings|s[äa]kerhets|eng[åa]ngs|verifierings|kassask[åa]ps)kod
     | (?:bekr[æe]ftelses|engangs|d[øo]r|port|alarm|opl[åa]snings|sikkerheds|sikkerhets|adgangs)kode
     | (?:ovi|h[äa]lytys|avaus|suoja|kerta|turva)koodi
-    | код\ (?:подтверждения|безопасности|от|домофона|двери|сейфа|доступа|разблокировки|сигнализации|дверей)
+    | код\ (?:подтверждения|безопасности|от|домофона|двери|сейфа|доступа|разблокировки
+    |сигнализации|дверей)
     | (?:kapı|alarm|kasa|doğrulama|güvenlik|onay|kilit)\ (?:kodu|şifresi)
     | 暗証番号 | [验驗][证證][码碼] | (?:门禁|解锁|安全|开门|保险箱)(?:码|代码)
     | (?:認証|確認|解錠|ロック解除|セキュリティ|ドア)(?:コード|番号)
     | (?:인증|출입|현관|보안|잠금\ 해제)\ ?(?:번호|코드) )"""
-_SIGN_IN_CODE = rf"""(?: (?:door|gate|safe|alarm|locker|vault|building|elevator|garage|lock{SPACE}?box|keypad|padlock|safe{SPACE}deposit|access
+_SIGN_IN_CODE = rf"""(?: (?:door|gate|safe|alarm|locker|vault|building|elevator|garage
+    |lock{SPACE}?box|keypad|padlock|safe{SPACE}deposit|access
         |entry|unlock){SPACE}{{1,2}}(?:code|combination|combo)
     | keypad | padlock | (?-i:TAN)
     | (?: verification | security | one-time | login | sign-in | confirmation | sms
@@ -73,14 +82,18 @@ RULES = (
                 (?:[ ](?:for|of|für|von|de|du|di|do|da|voor|dla|для)[ ][\w@.\-]{{1,60}})?
                 \s?[:=]?\s{{0,2}}{_BULLET}(?:{MASKED}[\s,;]{{1,3}}{_BULLET})?
                 (?P<password>{_CODE}(?:[\s,;]{{1,3}}{_BULLET}{_CODE}){{0,15}})
-              | (?:(?:(?:code[ ])?pin|пин|pin-)(?:[ \-]?(?:code|код|kod\w?|kód|码|コード|번호))?|passcode){OWNER}
-                (?:[ ]?[:=：][ ]?|(?:[ ][\w.\-]{{1,20}}){{1,4}}?[ ]?[:：][ ]|[ ]{COPULA}[ ]{{0,2}})["'„“«]?(?P<last>\d{{4,10}}\b)
+              | (?:(?:(?:code[ ])?pin|пин|pin-)(?:[ \-]?(?:code|код|kod\w?|kód|码|コード|번호))?
+              |passcode){OWNER}
+                (?:[ ]?[:=：][ ]?|(?:[ ][\w.\-]{{1,20}}){{1,4}}?[ ]?[:：][ ]
+                |[ ]{COPULA}[ ]{{0,2}})["'„“«]?(?P<last>\d{{4,10}}\b)
               | (?-i:PIN)(?:[ \-]?code)?[ ](?P<pin>\d{{4,8}}\b)(?=[.,;:!?)]{{0,2}}(?:\s|\Z))
                 (?![ ](?:of|digit|char|time|release)|:\d)
-              | (?-i:TAP)(?:[ ](?:for|of|für|voor|pour|para|per|dla|til)(?:[ ][^\s:]{{1,30}}){{1,5}}?)?[ ]?(?:[:=：→—–]|[ ]is|[ ]ist)[ ]?
+              | (?-i:TAP)(?:[ ](?:for|of|für|voor|pour|para|per|dla
+              |til)(?:[ ][^\s:]{{1,30}}){{1,5}}?)?[ ]?(?:[:=：→—–]|[ ]is|[ ]ist)[ ]?
                 (?P<tap>(?=[\w]*\d)(?=[\w]*[a-z])[^\s"',;()]{{6,64}})
               | (?:g-)?(?P<code>\d{{4,8}})[ ](?:is|ist|est|es|è|é|as|als|comme|como|come)[ ]
-                (?:your|the|dein|ihr|votre|ton|tu|su|il|o|je|uw)[ ](?:[\w]{{1,20}}[ ]){{0,4}}?(?:code|pin|passcode|otp|c[óo]digo)\b
+                (?:your|the|dein|ihr|votre|ton|tu|su|il|o|je
+                |uw)[ ](?:[\w]{{1,20}}[ ]){{0,4}}?(?:code|pin|passcode|otp|c[óo]digo)\b
               | (?:setup|secret|manual|entry){SPACE}key(?:{SPACE}is|:|=)?{SPACE}
                 (?P<seed>(?:[a-z2-7]{{4}}[ \-]){{3,15}}[a-z2-7]{{2,4}}\b|[a-z2-7]{{16,64}}\b) )""",
         in_words=True,

@@ -105,7 +105,8 @@ _BEFORE_VALUE = " | ".join(
         r"(?:seed|recovery|backup|mnemonic)\s(?:phrase|words?)\s?[:=]\s(?=(?:[a-z]{3,8}\s){11})",
     ]
 )
-_READER = r"""(?: (?:/[\w.\-/]{1,80}/)?(?:doas|su)\s | (?:/[\w.\-/]{1,80}/)?sudo\s[^|\n]{0,60}?(?:(?-i:-\w{0,4}S\b)|--stdin)
+_READER = r"""(?: (?:/[\w.\-/]{1,80}/)?(?:doas|su)\s |
+    (?:/[\w.\-/]{1,80}/)?sudo\s[^|\n]{0,60}?(?:(?-i:-\w{0,4}S\b)|--stdin)
     | [^|\n]{1,200}?(?: --?pass(?:word)?-stdin | chpasswd | realm\s | kinit | smbpasswd | pdbedit
         | adcli\s | passwd\b | --stdin | cryptsetup | -passin\sstdin | --passphrase-fd ) )"""
 
@@ -140,7 +141,8 @@ RULES = (
         pattern=rf"""{OPTION_START}(?: -u | -U | --user | --proxy-user | --auth | --login
                 | --?cred(?:ential)?s?
               | --user-?(?:pass|pwd) )(?:{SPACE}{{1,4}}|=|"[ ]a\d{{1,3}}=(?="))(?P<q>{QUOTE})?
-            (?!\d{{1,6}}:\d{{1,6}}(?!\S)|https?:)(?(q)[^:%"'\\&\n]{{1,100}}|[^\s:%"'\\&]{{1,100}})(?::|%(?:25)?3A)
+            (?!\d{{1,6}}:\d{{1,6}}(?!\S)|https?:)(?(q)[^:%"'\\&\n]{{1,100}}
+            |[^\s:%"'\\&]{{1,100}})(?::|%(?:25)?3A)
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,400}}(?=(?P=q))|[^\s"']+))""",
         replacement=mask_value,
         rationale="curl -u name:password",
@@ -158,7 +160,8 @@ RULES = (
     Rule(
         name="variable that becomes a SecureString",
         hints=("securestring",),
-        pattern=r"""\$(?P<variable>[a-z_]\w{0,40})\s?=\s?(?P<q>["'])(?P<value>(?:(?!(?P=q))[^\n]){1,200})(?P=q)
+        pattern=r"""\$(?P<variable>[a-z_]\w{0,40})\s?=\s?(?P<q>["'])(?P<value>(?:(?!
+            (?P=q))[^\n]){1,200})(?P=q)
             (?=.{0,600}?ConvertTo-SecureString[^\n]{0,60}?\$(?P=variable)\b)""",
         gate=r"""\$[a-z_]\w{0,40}\s?=\s?["']""",
         replacement=mask_value,
@@ -227,9 +230,11 @@ RULES = (
     Rule(
         name="user and password as arguments",
         hints=("rasdial", "sqlplus", "oracle:", "sqlldr", "expdp", "impdp", "machine", "nmcli"),
-        pattern=rf"""(?: {WORD_START}rasdial(?:\.exe)?\s{{1,4}}{_WORD}\s{{1,4}}[^\s/]\S{{0,100}}\s{{1,4}}
+        pattern=rf"""(?: {WORD_START}rasdial
+            (?:\.exe)?\s{{1,4}}{_WORD}\s{{1,4}}[^\s/]\S{{0,100}}\s{{1,4}}
                 {argument(condition="(?!/)")}
-              | {WORD_START}(?: (?:sqlplus|sqlldr|expdp|impdp)\s{{1,4}}(?:-\S{{1,10}}\s{{1,4}}){{0,4}}
+              | {WORD_START}(?: (?:sqlplus|sqlldr|expdp
+              |impdp)\s{{1,4}}(?:-\S{{1,10}}\s{{1,4}}){{0,4}}
                   | jdbc:oracle:\w{{1,10}}: )
                 [^\s/@]{{1,100}}/(?P<password>\S{{1,200}}(?=@)|[^\s@]{{3,200}})
               | {WORD_START}(?: machine\s{{1,4}}\S{{1,100}}\s{{1,4}}login\s{{1,4}}\S{{1,100}}
@@ -260,7 +265,8 @@ RULES = (
         name="user and password after a command",
         hints=("password ", "passwd ", "pw "),
         after_name=True,
-        pattern=rf"""(?P<name>password|passwd|pw)[ ](?!(?:for|of|is|to|and|on|in|at|from|by|was|has|must|set|as|with|has)[ ])[\w.@\\\-]{{1,60}}[ ]
+        pattern=rf"""(?P<name>password|passwd|pw)[ ](?!(?:for|of|is|to|and|on|in|at|from|by|was
+            |has|must|set|as|with|has)[ ])[\w.@\\\-]{{1,60}}[ ]
             (?P<value>{SECRET_LOOKING})(?=\s|\Z)""",
         unlike_words=True,
         in_words=True,
@@ -300,7 +306,9 @@ RULES = (
     Rule(
         name="lines of accounts",
         hints=("chpasswd", "newusers"),
-        pattern=r"""(?:\A|(?<=\n))[ \t]{0,20}(?:-[ ])?["']?[\w.\-]{1,40}:(?P<value>[^\s:"']{3,200})(?=["']?[ \t]*(?:\n|\Z))""",
+        pattern=r"""(?:\A
+            |(?<=\n))[ \t]{0,20}(?:-[ ])?["']?[\w.\-]{1,40}:(?P<value>[^\s:"']{3,200})
+            (?=["']?[ \t]*(?:\n|\Z))""",
         replacement=mask_unless_ordinary,
         rationale="chpasswd of cloud-init, a here-document for chpasswd",
     ),
@@ -308,7 +316,8 @@ RULES = (
         name="password after a name",
         hints=_AFTER_A_NAME_HINTS,
         pattern=rf"""(?:{WORD_START}|(?<=[_:]))(?: {_BEFORE_VALUE} )
-            (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|(?:(?:[a-z]{{3,8}}[ ]){{11,23}}[a-z]{{3,8}}|[^\s"']{{3,200}})))""",
+            (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}
+            |(?:(?:[a-z]{{3,8}}[ ]){{11,23}}[a-z]{{3,8}}|[^\s"']{{3,200}})))""",
         in_words=True,
         replacement=mask_value,
         rationale="wpa_passphrase network x, dscl -passwd user x, lftp -u user,x, curl -E file:x",

@@ -27,8 +27,10 @@ _BEFORE_UNLIKE_WORDS = r"""
 #: How a line of a client begins in the log of a protocol.
 _CLIENT_LINE = r"""(?:(?<=\n)|(?<=\A)|(?<=[\s(\[]))(?:-{1,3}>|>{1,3}|<|C:|ftp>|pop3?>)\s{1,2}"""
 _LINE_END = r"(?=[ ]{0,8}(?:\n|\Z))"
-_ENCODING = r"""(?: [05-9] | ascii(?:-text)? | hex(?:adecimal)? | enc(?:rypted)?(?:-password)? | clear(?:-?text)?
-    | plain(?:-?text)?(?:-password)?(?:-value)? | (?:irreversible-|authentication[ ]|encrypted-)?(?:cipher(?:-?text)?|simple) | sha\d{1,3} | md5 )"""
+_ENCODING = r"""(?: [05-9] | ascii(?:-text)? | hex(?:adecimal)? | enc(?:rypted)?(?:-password)?
+    | clear(?:-?text)?
+    | plain(?:-?text)?(?:-password)?(?:-value)? | (?:irreversible-|authentication[ ]
+    |encrypted-)?(?:cipher(?:-?text)?|simple) | sha\d{1,3} | md5 )"""
 
 _NETWORK_DEVICE_HINTS = (
     "snmp", "community", "tacacs", "radius", "isakmp", "ikev", "ipsec", "auth sha", "auth md5",
@@ -81,13 +83,18 @@ RULES = (
         ),
         needs=("pass", "pwd", "secret", "key", "psk", "kennwort", "community"),
         pattern=rf"""{WORD_START}(?: (?:pass(?:word|wd|phrase|code)|passwort|kennwort|pwd
-              |psk(?:secret)?|secret|(?:pre-?)?shared-?(?:key|secret)|key-string) | key | community(?:[ ](?:read|write))? ){SPACE}{{1,4}}
-            (?:(?:(?:manager|operator){SPACE})?user-name{SPACE}\S{{1,60}}{SPACE})?(?:{_ENCODING}{SPACE}{{1,4}}){{1,2}}(?P<q>["'])?
+              |psk(?:secret)?|secret|(?:pre-?)?shared-?(?:key|secret)|key-string) | key |
+              community(?:[ ](?:read|write))? ){SPACE}{{1,4}}
+            (?:(?:(?:manager
+            |operator){SPACE})?user-name{SPACE}\S{{1,60}}{SPACE})?
+            (?:{_ENCODING}{SPACE}{{1,4}}){{1,2}}(?P<q>["'])?
             (?P<value> (?(q)[^"'\n]{{4,200}}|(?= [^\s"']{{0,60}}(?:\d|[!@\#$%^*+=~_.][^\s"'])
                 | (?-i:[^\s"']{{0,60}}[a-z][A-Z]) | {JOINED_WORDS}(?![\w\-]) )
               [^\s"']{{4,}}) )""",
-        gate=rf"""(?:word|wd|phrase|code|wort|pwd|psk|secret|key|string|read|write|user-name{SPACE}\S{{1,60}}){SPACE}{{1,4}}
-            (?:[05-9]|ascii|hex|enc|clear|plain|irrev|cipher|simple|sha|md5|authentication)[\w\-]{{0,8}}{SPACE}""".lower(),
+        gate=rf"""(?:word|wd|phrase|code|wort|pwd|psk|secret|key|string|read|write
+            |user-name{SPACE}\S{{1,60}}){SPACE}{{1,4}}
+            (?:[05-9]|ascii|hex|enc|clear|plain|irrev|cipher|simple|sha|md5
+            |authentication)[\w\-]{{0,8}}{SPACE}""".lower(),
         in_words=True,
         replacement=mask_unless_ordinary,
         rationale="password 7 x, secret 5 x, wpa-psk ascii 0 x of network devices",
@@ -125,7 +132,8 @@ RULES = (
         hints=(" * ", "]:", "{plain", "{clear", *(f"{digit}:" for digit in "0123456789abcdef")),
         gate=r"[ ]\*[ ]|\]:|\{plain|\{clear|(?:^|\n)[0-9a-f]{32,128}:",
         pattern=r"""(?: (?:\A|(?<=\n))["']?[\w.@\\\-]{1,60}["']?[ ]{1,8}\*[ ]{1,8}
-                (?P<q>["'])?(?P<value>(?(q)[^"'\n]{3,200}|[^\s"']{3,200}))(?(q)(?P=q)(?:[ ]{1,8}\*|[ ]*(?:\n|\Z))|[ ]{1,8}\*)
+                (?P<q>["'])?(?P<value>(?(q)[^"'\n]{3,200}
+                |[^\s"']{3,200}))(?(q)(?P=q)(?:[ ]{1,8}\*|[ ]*(?:\n|\Z))|[ ]{1,8}\*)
               | \{(?:plain|clear(?:text)?)(?:\.\w{1,8})?\}(?P<seed>[^\s:"']{3,200})
               | (?:\A|(?<=\n))[0-9a-f]{32,128}:(?P<last>[^\s:/\\"'<>]{4,64})(?=[ ]*(?:\n|\Z))
               | \[[\w.\-]{3,100}\]:\d{2,5}\s{1,8}[^\s:]{1,100}:(?P<password>[^\s"']{3,200}) )""",
@@ -135,7 +143,8 @@ RULES = (
     Rule(
         name="password file of PostgreSQL",
         hints=(":",),
-        pattern=r"""(?<![\w.:\-])(?:\*|localhost|\d[\d.]{6,14}|[a-z][\w\-]{0,60}(?:\.[\w\-]{1,60}){0,6})
+        pattern=r"""(?<![\w.:\-])(?:\*|localhost|\d[\d.]{6,14}
+            |[a-z][\w\-]{0,60}(?:\.[\w\-]{1,60}){0,6})
             :(?:\d{4,5}|\*):[\w\-*]{1,60}:[a-z*][\w.\-]{0,60}:
             (?P<value>(?!\[redacted)(?=\S{0,60}\d)[^\s:"'<>]{6,})""",
         gate=r":(?:\d{4,5}|\*):",

@@ -39,7 +39,8 @@ RULES = (
         after_name=True,
         before=rf"(?:name|key|id)(?:=|%(?:25)?3D){QUOTE}[\w.\-]{{0,40}}",
         pattern=rf"""{SENSITIVE_NAME}{QUOTE}
-            (?: {SPACE}{{1,8}}(?!val(?:ue)?=|{_ATTRIBUTE}) | [^<>]{{0,80}}?\bval(?:ue)?=(?P<q>{QUOTE}) )
+            (?: {SPACE}{{1,8}}(?!val(?:ue)?=|{_ATTRIBUTE}) |
+            [^<>]{{0,80}}?\bval(?:ue)?=(?P<q>{QUOTE}) )
             (?P<value>(?(q)[^\\"'<>&\n]{{3,1000}}|[^\s\\"'<>&]{{3,1000}}))""",
         replacement=mask_value,
         rationale="multipart bodies, HTML inputs, and XML elements with a name and a value",
@@ -61,7 +62,8 @@ RULES = (
         needs=NAME_HINTS,
         after_name=True,
         before=rf"{TAG_START}[\w.\-]{{0,40}}",
-        pattern=rf"""{SENSITIVE_NAME}\s[^<>]{{0,80}}?\bvalue={QUOTE}(?P<value>[^\\"'<>&\n]{{1,400}})""",
+        pattern=rf"""{SENSITIVE_NAME}\s[^<>]{{0,80}}?\bvalue={QUOTE}
+            (?P<value>[^\\"'<>&\n]{{1,400}})""",
         replacement=mask_value,
         rationale='<PASSWORD value="x"/>',
     ),
@@ -74,7 +76,8 @@ RULES = (
             {OPTIONAL_SPACE}
             (?: {TAG_START}(?:\w{{1,20}}:)?(?P<member>string|data|integer|val(?:ue)?)
                 (?:[ ][^<>&]{{0,80}})?{TAG_END}
-              | (?:{TAG_START}[\w:\-]{{1,20}}(?:[ ][^<>&]{{0,80}})?{TAG_END}{OPTIONAL_SPACE}){{0,3}} )
+              | (?:{TAG_START}[\w:\-]{{1,20}}
+              (?:[ ][^<>&]{{0,80}})?{TAG_END}{OPTIONAL_SPACE}){{0,3}} )
             (?P<value>(?(member){_CONTENT}{{1,4000}}|[^\s<>"'&]{{4,400}}))""",
         replacement=mask_member,
         rationale="<key>Password</key><string>x</string> of Apple profiles, <td>token</td><td>x</td>",

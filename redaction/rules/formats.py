@@ -77,7 +77,8 @@ RULES = (
               | (?:pbkdf2|argon2|scrypt|bcrypt|sha512_crypt)\w{{0,12}}{DOLLAR}
                 [a-z0-9./+=,$%_\-]{{20,400}}
               | {DOLLAR}DCC2{DOLLAR}\d{{1,8}}\#[^\#\s]{{1,60}}\#[0-9a-f]{{32}}
-              | {DOLLAR}(?:2[abxy]|[1569y]|apr1|argon2\w{{1,2}}){DOLLAR}[a-z0-9./+=,$%_\-]{{20,400}} )""",
+              | {DOLLAR}(?:2[abxy]|[1569y]|apr1
+              |argon2\w{{1,2}}){DOLLAR}[a-z0-9./+=,$%_\-]{{20,400}} )""",
         replacement=mask_match,
         rationale="Django, bcrypt, crypt and argon2",
     ),
@@ -87,7 +88,8 @@ RULES = (
         pattern=rf"""{WORD_START}(?<!-)(?!X{{4,5}}-X)
             (?-i: (?:[A-Z0-9]{{5}}-){{4}}[A-Z0-9]{{5}} | (?:[A-Z0-9]{{4}}-){{5}}[A-Z0-9]{{4}}
               | [A-Z0-9]{{5}}-[A-Z0-9]{{5}}(?:-[A-Z0-9]{{4}}){{1,4}}
-              | (?=[\d\-]{{0,40}}[A-Z])(?:[A-Z0-9]{{2,6}}-)?[A-Z0-9]{{5,6}}(?:-[A-Z0-9]{{5,6}}){{4,6}} )(?![\w\-])""",
+              | (?=[\d\-]{{0,40}}[A-Z])(?:[A-Z0-9]{{2,6}}-)?[A-Z0-9]{{5,6}}
+              (?:-[A-Z0-9]{{5,6}}){{4,6}} )(?![\w\-])""",
         in_word=True,
         gate=r"-[a-z0-9]{4,5}-",
         replacement=mask_match,

@@ -76,8 +76,10 @@ RULES = (
         name="answer to a prompt",
         hints=("send",),
         needs=("word", "phrase", "pin", "code", "token", "secret"),
-        pattern=r"""(?:ss(?:word|[ ]?phrase)|\bpin\b|passcode|token|secret|\botp\b|code)[^\n]{0,60}\n?[^\n]{0,40}?
-            \bsend(?:ln|line|_line)?[ (]{1,2}(?:--[ ])?(?P<q>["'])(?P<value>[^\n]{1,200}?)(?=\\[rn]|(?P=q))""",
+        pattern=r"""(?:ss(?:word|[ ]?phrase)|\bpin\b|passcode|token|secret|\botp\b
+            |code)[^\n]{0,60}\n?[^\n]{0,40}?
+            \bsend(?:ln|line
+            |_line)?[ (]{1,2}(?:--[ ])?(?P<q>["'])(?P<value>[^\n]{1,200}?)(?=\\[rn]|(?P=q))""",
         replacement=mask_value,
         rationale='expect "assword:"⏎send "x\\r", child.sendline(\'x\')',
     ),
@@ -97,7 +99,8 @@ RULES = (
         name="password of several words with an owner",
         hints=("pass", "pwd", "phrase", *FOREIGN_HINTS),
         after_name=True,
-        pattern=rf"""{PASSWORD_NAME}(?P<between>(?:[ ][\w.@'’\-(),\[\]]{{1,30}}){{0,6}}?)[ ]?[:：—–][ ]{{1,8}}
+        pattern=rf"""{PASSWORD_NAME}(?P<between>
+            (?:[ ][\w.@'’\-(),\[\]]{{1,30}}){{0,6}}?)[ ]?[:：—–][ ]{{1,8}}
             (?P<value>[^\W\d_][^\s;=]{{1,40}}(?:[ ][^\s;=]{{1,40}}){{1,7}}?)[ ]{{0,4}}(?=\n|\Z)""",
         replacement=mask_owned,
         rationale="Parola d'ordine del certificato: X y 92, wachtwoord gasten: x y z",
@@ -114,7 +117,8 @@ RULES = (
         name="key of a network",
         hints=("key", "nyckel", "kulcs", "cheie", "anahtar", *FOREIGN_HINTS),
         pattern=rf"""(?:{FOREIGN_KEYS}|{WORD_START}key)[^\n:=：]{{0,60}}?[ ]?[:=：→][ ]{{0,8}}
-            (?P<value>(?![\s"'`\[{{<(„“«:=])[^\n,;–—|]{{4,60}}?)[ ]{{0,4}}(?=[,;–—|\n]|[ ]-[ ]|\Z)""",
+            (?P<value>
+            (?![\s"'`\[{{<(„“«:=])[^\n,;–—|]{{4,60}}?)[ ]{{0,4}}(?=[,;–—|\n]|[ ]-[ ]|\Z)""",
         gate=r"""wi-?fi | wlan | wireless | ssid | hotspot | vpn | ipsec | netz | netw | netv
                 | nettv
             | réseau | reseau | \bred\b | rede\b | rete\b | sieci | сет | partag | compart | condivi
@@ -148,7 +152,8 @@ RULES = (
         name="name and value",
         hints=NAME_HINTS,
         after_name=True,
-        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?P<separator>{NAME_VALUE_SEPARATOR}(?:!!\w{{1,10}}[ ](?!\n))?)(?!\*\*[ ])
+        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?P<separator>{NAME_VALUE_SEPARATOR}
+            (?:!!\w{{1,10}}[ ](?!\n))?)(?!\*\*[ ])
             (?P<opening>[bnu]?(?P<q>{QUOTE}))?
             (?P<value> (?(q) {_IN_QUOTES} | {_LIST} )
               | (?!{_OBJECT_START}|[«„“「『]){UNQUOTED_VALUE}{CONTINUATION_LINES} )""",
@@ -159,7 +164,8 @@ RULES = (
         name="key in another language and value",
         hints=FOREIGN_HINTS,
         pattern=rf"""(?P<name>{FOREIGN_KEYS})(?P<between>(?:[ ][\w\-"().'’]{{1,30}}){{0,6}}?)
-            (?P<separator>\s?{NAME_VALUE_SEPARATOR}|[ ]{{0,8}}{BESIDE}[ ]{{0,8}})(?P<opening>[bu]?(?P<q>{QUOTE}))?
+            (?P<separator>\s?{NAME_VALUE_SEPARATOR}
+            |[ ]{{0,8}}{BESIDE}[ ]{{0,8}})(?P<opening>[bu]?(?P<q>{QUOTE}))?
             (?P<value>(?(q).{{0,1000}}?(?={NOT_ESCAPED}(?P=q))|(?![«„“「『]){UNQUOTED_VALUE}))""",
         replacement=mask_foreign,
         rationale="密钥：x, Clé secrète : x, Chave da rede do depósito: x",
@@ -190,7 +196,8 @@ RULES = (
         hints=('"loc"', "'loc'"),
         needs=NAME_HINTS,
         pattern=rf"""["']loc["']:[ ]?[(\[](?:["']\w{{1,40}}["'],[ ]?){{0,6}}["'][\w.\-]{{0,40}}?{SENSITIVE_NAME}["'],?[)\]]
-            [^{{}}]{{0,400}}?["']input["']:[ ]?(?P<q>["'])(?P<value>(?:(?!(?P=q))[^\n]){{1,400}})""",
+            [^{{}}]{{0,400}}?["']input["']:[ ]?(?P<q>["'])(?P<value>(?:(?!
+            (?P=q))[^\n]){{1,400}})""",
         replacement=mask_unless_ordinary,
         rationale='{"loc": ["body", "password"], "msg": "…", "input": "x"} of Pydantic',
     ),
@@ -230,7 +237,8 @@ RULES = (
         name="value before its name in YAML",
         hints=("\nname:", " name:"),
         needs=NAME_HINTS,
-        pattern=rf"""value:[ ]{{1,4}}["']?(?P<value>[^\n"']{{3,400}})["']?\n\s{{0,40}}name:[ ]{{1,4}}
+        pattern=rf"""value:[ ]{{1,4}}["']?
+            (?P<value>[^\n"']{{3,400}})["']?\n\s{{0,40}}name:[ ]{{1,4}}
             ["']?[\w.\-]{{0,60}}?{SENSITIVE_NAME}["']?[ ]*(?=\n|\Z)""",
         gate=r"value:[ ][^\n]{3,400}\n\s{0,40}name:",
         replacement=mask_value,
@@ -255,7 +263,8 @@ RULES = (
             (?P<q>["'`“„«‘])?
             (?P<value>(?!\[redacted)
               (?(q)[^"'`“”»’\n]{{3,200}}
-                | (?:[^\s"'`│║┃|<>«»]{{4,200}}(?:[ ][^\s"'`│║┃|<>«»]{{1,30}}){{0,5}}?(?=[ ]{{0,60}}[|│║┃])
+                | (?:[^\s"'`│║┃|<>«»]{{4,200}}(?:[ ][^\s"'`│║┃|<>«»]{{1,30}}){{0,5}}?
+                (?=[ ]{{0,60}}[|│║┃])
                   | [^\s"'`│║┃|<>«»]{{4,200}}) ))""",
         replacement=mask_beside,
         rationale="password → x, | token | x |, **PIN:** x, secret – x, key....: x",
@@ -291,7 +300,8 @@ RULES = (
             | sp_add""",
         pattern=rf"""(?: {WORD_START}password(?:{SPACE}{{1,4}}for{SPACE}{{1,4}}\S{{1,100}}?)?
                 (?:{SPACE}{{1,4}}|{ASSIGNMENT})
-              | {WORD_START}identified{SPACE}{{1,4}}(?:with{SPACE}{{1,4}}[^\s+%]{{1,60}}{SPACE}{{1,4}})?
+              | {WORD_START}identified{SPACE}{{1,4}}
+              (?:with{SPACE}{{1,4}}[^\s+%]{{1,60}}{SPACE}{{1,4}})?
                 (?:by|as){SPACE}{{1,4}}(?:password{SPACE}{{1,4}})? )
             (?: N?(?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})(?P=q)
               | (?<=by\s)(?P<password>(?!values|externally|password)[a-z][\w$\#!]{{3,60}})

@@ -41,10 +41,13 @@ _PASSWORD_NAME = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _PLAIN_COOKIES = re.compile(
-    r"(?:[\w.\-]{0,30}(?:theme|lang(?:uage)?|locale|culture|i18n|colou?r|mode|time_?zone|tz|density|sidebar|consent|layout"
-    r"|rows|columns|page_?size|per_?page|font|currency|country|region|view|sort|redirected)[\w\-]{0,16}"
+    r"(?:[\w.\-]{0,30}(?:theme|lang(?:uage)?|locale|culture|i18n|colou?r|mode|time_?zone|tz"
+    r"|density|sidebar|consent|layout"
+    r"|rows|columns|page_?size|per_?page|font|currency|country|region|view|sort"
+    r"|redirected)[\w\-]{0,16}"
     r"=(?=[^;\s\d]{0,60}(?:\d{1,4}[^;\s\d]{0,30}){0,3}(?:[;\s]|\Z))[\w./%|+,:\-]{0,40}(?:;\s*|\Z)"
-    r"|[\w\-]{1,60}=(?:;\s*|\Z)|(?:path|expires|max-age|domain|samesite)=[^;\s]{0,100}(?:;\s*|\Z)|(?:secure|httponly)(?:;\s*|\Z)|[\w.\-]{1,60}=<\w{1,40}(?:>|\Z))+",
+    r"|[\w\-]{1,60}=(?:;\s*|\Z)|(?:path|expires|max-age|domain|samesite)=[^;\s]{0,100}(?:;\s*"
+    r"|\Z)|(?:secure|httponly)(?:;\s*|\Z)|[\w.\-]{1,60}=<\w{1,40}(?:>|\Z))+",
     re.IGNORECASE,
 )
 _LONG_VALUE_WITH_DIGIT = re.compile(r"(?=.*\d).{8}|\d{4,8}\Z", re.DOTALL)
@@ -66,13 +69,16 @@ _STATEMENT_END = re.compile(r"[.:;]\Z|(?<!\d)[!?]\Z")
 _MAX_LEASE_DIGITS = 5
 # What a sentence says about a secret, before the name of what else it is about.
 _ABOUT_SECRET = re.compile(
-    r"reset|chang|expir|polic|rotat|updat|length|requir|attempt|fail|hash|manag|protect|error|sync|id\b"
-    r"|version|name|thumb|finger|creat|delet|remov|add|type|valid|denied|request|issued|invalid|found|gefunden|fehlt|ungültig|missing|introuvable|trouvé|not\b|manca",
+    r"reset|chang|expir|polic|rotat|updat|length|requir|attempt|fail|hash|manag|protect|error"
+    r"|sync|id\b"
+    r"|version|name|thumb|finger|creat|delet|remov|add|type|valid|denied|request|issued|invalid"
+    r"|found|gefunden|fehlt|ungültig|missing|introuvable|trouvé|not\b|manca",
     re.IGNORECASE,
 )
 # What a name of a secret only describes: "password policy", "secret name".
 _PROPERTY_OF_SECRET = re.compile(
-    r"(?:[ ]\w{1,20}){0,2}?[ ](?:polic(?:y|ies)|profiles?|lifetimes?|names?|managers?|expiration|age|length|rules?|agents?"
+    r"(?:[ ]\w{1,20}){0,2}?[ ](?:polic(?:y|ies)|profiles?|lifetimes?|names?|managers?|expiration"
+    r"|age|length|rules?|agents?"
     r"|sync|writeback|protection|richtlinien?)\b",
     re.IGNORECASE,
 )
@@ -191,13 +197,17 @@ _INSIDE_IDENTIFIER = re.compile(r"\w[_\-]\w|[a-z][A-Z]")
 _JOINED_WORDS = re.compile(JOINED_WORDS)
 # The name of a cmdlet at its end, but not of a header: a message follows it.
 _CMDLET = re.compile(
-    r"(?<![\w\-])(?:Add|Clear|Confirm|Connect|Convert\w*|Disable|Enable|Export|Find|Get|Grant|Import"
-    r"|Initialize|Install|Invoke|New|Protect|Publish|Read|Register|Remove|Request|Reset|Restore|Revoke"
+    r"(?<![\w\-])(?:Add|Clear|Confirm|Connect|Convert\w*|Disable|Enable|Export|Find|Get|Grant"
+    r"|Import"
+    r"|Initialize|Install|Invoke|New|Protect|Publish|Read|Register|Remove|Request|Reset|Restore"
+    r"|Revoke"
     r"|Rotate|Save|Set|Start|Stop|Sync|Test|Unprotect|Unregister|Update|Write)-[A-Z]\w+\Z"
 )
 # What makes a key or a token public: a place in a list, a check of an assembly.
 _PUBLIC_PREFIX = re.compile(
-    r"(?:public[_\- ]?key|foreign|partition|cache|idempotency|primary|sort|row|object|registry|sync|cancellation|existing|image[_\- ]?pull)[_\- ]?\Z|arn:aws[\w\-:]{1,60}\Z|\bpam_\w{2,20}\(\Z",
+    r"(?:public[_\- ]?key|foreign|partition|cache|idempotency|primary|sort|row|object|registry"
+    r"|sync|cancellation|existing|image[_\- ]?pull)[_\- ]?\Z|arn:aws[\w\-:]{1,60}\Z"
+    r"|\bpam_\w{2,20}\(\Z",
     re.IGNORECASE,
 )
 # The start of a parameter of a shell with what it says or is without a value: `${NAME:?text}`.
@@ -208,7 +218,8 @@ _IDENTIFIER = re.compile(r"[a-z]{2,20}(?:_[a-z]{1,20})+|[a-z]{2,20}(?:[A-Z][a-z]
 _LINE_END = re.compile(r"[ ]*(?:\n|\Z)")
 _SEVERAL_WORDS = re.compile(SEVERAL_WORDS, re.IGNORECASE)
 _NETWORK = re.compile(
-    r"wi-?fi|wlan|hotspot|wireless|ssid|vpn|ipsec|\bike|l2tp|tunnel|pre-?shared|réseau|\brede?\b|\brete\b|\bsieci"
+    r"wi-?fi|wlan|hotspot|wireless|ssid|vpn|ipsec|\bike|l2tp|tunnel|pre-?shared|réseau|\brede?\b"
+    r"|\brete\b|\bsieci"
     r"|netz|netwerk|сет[ьи]|vorinstalliert|gemeinsam|partagée|compartid|compartilhad|condivisa",
     re.IGNORECASE,
 )
@@ -217,8 +228,10 @@ _COPULA_END = re.compile(rf"[ ]{COPULA}[ ]*\Z", re.IGNORECASE | re.VERBOSE)
 _CONSTANT_END = re.compile(r"[\s\-]{0,40}[A-Z][A-Z\d]*_(?:[A-Z\d]+_)*")
 # What a list of credentials names beside a password.
 _ACCOUNT = re.compile(
-    r"\b(?:user(?:[ _-]?(?:name|id))?|login|log-?in|account|host(?:name)?|server|ssid|wi-?fi|wlan|url"
-    r"|domain|database|db|port|e?-?mail|ip|benutzer(?:name)?|konto|anmeldename|netzwerk|gerät|standort"
+    r"\b(?:user(?:[ _-]?(?:name|id))?|login|log-?in|account|host(?:name)?|server|ssid|wi-?fi"
+    r"|wlan|url"
+    r"|domain|database|db|port|e?-?mail|ip|benutzer(?:name)?|konto|anmeldename|netzwerk|gerät"
+    r"|standort"
     r"|utilisateur|identifiant|serveur|compte|courriel|réseau|usuario|servidor|cuenta|correo|red"
     r"|utente|conto|rete|usuário|conta|rede|gebruiker(?:snaam)?|netwerk|użytkownik|konto|sieć"
     r"|användare|bruger|bruker|käyttäjä|uživatel|пользователь|логин|сеть|сервер|kullanıcı"
@@ -232,9 +245,11 @@ _ACCOUNT_LINE = re.compile(
 # The characters on both sides of a value in which the name of a secret is looked for.
 _NEAR = 120
 _NAME_NEAR = re.compile(
-    rf"""{PASSWORD_NAME} | (?<![a-z])(?:pw|ww|mdp|pass|creds?|logins?)(?![a-z]) | secret | credential | token
+    rf"""{PASSWORD_NAME} | (?<![a-z])(?:pw|ww|mdp|pass|creds?|logins?)(?![a-z]) | secret |
+        credential | token
     | service[ _]account | dienstkonto | compte[ ]de[ ]service
-    | (?<![a-z])(?:api|access|shared|security)[ _\-]?key | zugangsdaten | identifiants | inloggegevens""",
+    | (?<![a-z])(?:api|access|shared|security)[ _\-]?key | zugangsdaten | identifiants |
+    inloggegevens""",
     re.IGNORECASE | re.VERBOSE,
 )
 _STRINGS = re.compile(r"""(?P<q>["'])(?P<value>.*?)(?P=q)""")
@@ -243,8 +258,10 @@ _WORDS_WITHOUT_SIGNS = re.compile(
     r"[^\W\d_]{3,20}(?:[ ,&]{1,3}[^\W\d_]{3,20}){1,6}(?:[ ]\d{1,4}[!?*]?)?"
 )
 _PUBLIC_OPTION = re.compile(
-    r"(?:id|hash|digest|name|print|filter|query|format|path|file|uri|url|regex|pattern|etag|cursor|version"
-    r"|tag|sha\d*|md5|sum|user|host|image|template|target|time|date|since|until|range|select|match|header"
+    r"(?:id|hash|digest|name|print|filter|query|format|path|file|uri|url|regex|pattern|etag"
+    r"|cursor|version"
+    r"|tag|sha\d*|md5|sum|user|host|image|template|target|time|date|since|until|range|select"
+    r"|match|header"
     r"|output|type|body|scope|tenant|commit|branch|rev|ref|out|in|fields?)\Z",
     re.IGNORECASE,
 )

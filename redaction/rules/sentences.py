@@ -94,11 +94,16 @@ RULES = (
         ),
         pattern=rf"""{WORD_START}(?: (?:pass(?:word|wd|phrase)|passwort|kennwort)
               | (?:l2tp|ike|ipsec|vpn|wpa[23]?)?psk(?:secret)? | (?:shared|client){GAP}secret
-              | pre-?shared-?key | requirepass | master_?auth | auth-pass[ ]\S{{1,60}} | key-file-pass | and{SPACE}{{1,2}}pass
-              | (?:user|login)\s\S{{1,60}}\spass | (?:with|has|mit|and|using)[ ]pw | (?:bind|root|admin|user|ldap)_?pw )
-            {SPACE}{{1,4}}(?:--?[a-z\-]{{4,20}}{SPACE})?(?P<q>["'])?(?P<value>{SECRET_LOOKING})(?(q)(?P=q))""",
-        gate=rf"""(?:word|wd|phrase|wort|psk|secret|key|pass|pw|auth|pass[ ]\S{{1,60}}){SPACE}{{1,4}}
-            (?:--?[a-z\-]{{4,20}}{SPACE})?["']?(?:[^\s"']{{0,60}}[\d!@\#$%^*+=~]|[a-z]{{3,16}}[\-_.][a-z])""".lower(),
+              | pre-?shared-?key | requirepass | master_?auth | auth-pass[ ]\S{{1,60}} |
+              key-file-pass | and{SPACE}{{1,2}}pass
+              | (?:user|login)\s\S{{1,60}}\spass | (?:with|has|mit|and|using)[ ]pw | (?:bind
+              |root|admin|user|ldap)_?pw )
+            {SPACE}{{1,4}}(?:--?[a-z\-]{{4,20}}{SPACE})?(?P<q>["'])?(?P<value>{SECRET_LOOKING})
+            (?(q)(?P=q))""",
+        gate=rf"""(?:word|wd|phrase|wort|psk|secret|key|pass|pw|auth
+            |pass[ ]\S{{1,60}}){SPACE}{{1,4}}
+            (?:--?[a-z\-]{{4,20}}{SPACE})?["']?(?:[^\s"']{{0,60}}[\d!@\#$%^*+=~]
+            |[a-z]{{3,16}}[\-_.][a-z])""".lower(),
         in_words=True,
         unlike_words=True,
         replacement=mask_secret_looking,
@@ -141,8 +146,10 @@ RULES = (
         name="value at the end of a sentence about it",
         hints=NAME_HINTS,
         after_name=True,
-        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?:e?[nt]|a|er|та|то|ul|jen)?["'`]?(?P<between>{WORDS_BETWEEN})
-            (?:[ ]\(?{VERB}|(?P<colon>[ ]?[:：]|[ ][—–])|(?=[ ]["'`]))[ ]{{1,2}}["'`(]?(?P<value>{SECRET_LOOKING}|\d{{4,8}}\b)""",
+        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?:e?[nt]|a|er|та|то|ul
+            |jen)?["'`]?(?P<between>{WORDS_BETWEEN})
+            (?:[ ]\(?{VERB}|(?P<colon>[ ]?[:：]|[ ][—–])
+            |(?=[ ]["'`]))[ ]{{1,2}}["'`(]?(?P<value>{SECRET_LOOKING}|\d{{4,8}}\b)""",
         in_words=True,
         unlike_words=True,
         replacement=mask_stated,
@@ -174,7 +181,8 @@ RULES = (
         hints=("securestring",),
         pattern=r"""["'`“«](?P<value>[^"'`“”«»\n]{3,200})["'`”»][^\n"'`“”]{0,60}
             ["'`“«]?System\.String["'`”»]?[^\n]{0,80}?SecureString
-            | SecureString[^\n"]{0,40}:[^\n"]{0,40}"(?P<password>[^"\n]{3,200})"[^\n"]{0,60}"System\.String""",
+            | SecureString[^\n"]{0,40}:[^\n"]{0,40}"
+            (?P<password>[^"\n]{3,200})"[^\n"]{0,60}"System\.String""",
         gate=r"system\.string[^s]",
         replacement=mask_like_password,
         rationale='Cannot convert the "x" value of type "System.String" to "…SecureString"',
@@ -183,7 +191,8 @@ RULES = (
         name="value before another one",
         hints=_PASSWORD_HINTS,
         after_name=True,
-        pattern=rf"""{PASSWORD_NAME}[^\n]{{0,80}}?[ ]{_FROM}[ ]["'`]?(?P<value>{SECRET_LOOKING})["'`]?[ ]{_TO}[ ]""",
+        pattern=rf"""{PASSWORD_NAME}[^\n]{{0,80}}?[ ]{_FROM}[ ]["'`]?
+            (?P<value>{SECRET_LOOKING})["'`]?[ ]{_TO}[ ]""",
         gate=rf"[ ]{_FROM}[ ][^ \n]{{6,200}}[ ]{_TO}[ ]",
         in_words=True,
         unlike_words=True,

@@ -19,14 +19,19 @@ from redaction.rules.replacements import (
 from redaction.rules.rule import NAME_HINTS, Rule
 
 #: Accounts that every system has, and those of a domain.
-_ACCOUNT = r"""(?: administrator | admin | root | sa | sysadmin | superuser | postgres | oracle | ubuntu
+_ACCOUNT = r"""(?: administrator | admin | root | sa | sysadmin | superuser | postgres | oracle
+    | ubuntu
     | guest | operator | svc[\w\-]{0,30} | (?:\.|[a-z][\w.\-]{0,30})\\{1,2}[\w.\-]{1,40} )"""
 #: What says that an account and its password follow.
-_CREDENTIALS = r"""(?: cred(?:s|entials?)? | log[ \-]?in | log[ ]?on | zugangsdaten | identifiants | credenciales
-    | credenziali | inloggegevens | acct? | access | user | konto | compte | cuenta | wi-?fi | wlan | ssid | success | accounts? | authenticat\w{1,4} | user/pass )"""
+_CREDENTIALS = r"""(?: cred(?:s|entials?)? | log[ \-]?in | log[ ]?on | zugangsdaten |
+    identifiants | credenciales
+    | credenziali | inloggegevens | acct? | access | user | konto | compte | cuenta | wi-?fi |
+    wlan | ssid | success | accounts? | authenticat\w{1,4} | user/pass )"""
 #: Functions that an account and its password are arguments of.
-_CONNECT = r"""(?: \w{0,30}(?:connect|connection|login|logon|sign_?in|authenticate|\.auth|ftp|imap4?|pdo|addlogin
-    |bios_?password|networkdrive|authentication|credentials?) | ftp\.open | conn\.open | (?:args|params)["']?\s?[=:] | (?:pdo|mysqli)\w{0,10}(?:->|::)__construct | database )["']?"""
+_CONNECT = r"""(?: \w{0,30}(?:connect|connection|login|logon|sign_?in|authenticate|\.auth|ftp
+    |imap4?|pdo|addlogin
+    |bios_?password|networkdrive|authentication|credentials?) | ftp\.open | conn\.open |
+    (?:args|params)["']?\s?[=:] | (?:pdo|mysqli)\w{0,10}(?:->|::)__construct | database )["']?"""
 _STRING = r"""(?:[NbrfuR]{0,2}"[^"\n]{0,300}"|[NbrfuR]{0,2}'[^'\n]{0,300}')"""
 _ARGUMENT = rf"(?:{_STRING}|[\w.$:@\-\[\]]{{1,80}})"
 #: What a candidate is: a word with a digit.
@@ -39,8 +44,10 @@ RULES = (
         hints=("\n",),
         needs=NAME_HINTS,
         after_name=True,
-        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?P<between>[^\n]{{0,160}})\n(?:[ \t]*\n){{0,2}}[ \t]{{0,40}}
-            (?P<label>(?:new|current|generated|temporary|the)?[ ]?(?:value|password|secret|key|token)[ ]?:[ ]?)?
+        pattern=rf"""(?P<name>{SENSITIVE_NAME})(?P<between>[^\n]{{0,160}})\n
+            (?:[ \t]*\n){{0,2}}[ \t]{{0,40}}
+            (?P<label>(?:new|current|generated|temporary|the)?[ ]?(?:value|password|secret|key
+            |token)[ ]?:[ ]?)?
             ["'`]?(?P<value>[^\s"'`]{{8,200}})["'`]?[ \t]*(?=\n|\Z)""",
         unlike_words=True,
         replacement=mask_next_line,
@@ -86,7 +93,8 @@ RULES = (
             "compte",
             "cuenta",
         ),
-        pattern=rf"""(?<![a-z]){_CREDENTIALS}[^\n:/]{{0,40}}[ :=(\["']{{1,3}}(?P<account>[\w.@\\\-]{{1,60}})(?P<sign>[ ]?/[ ]?|:)
+        pattern=rf"""(?<![a-z]){_CREDENTIALS}[^\n:/]{{0,40}}[ :=(\["']{{1,3}}
+            (?P<account>[\w.@\\\-]{{1,60}})(?P<sign>[ ]?/[ ]?|:)
             (?P<value>[^\s"'`/,;<>]{{6,64}})""",
         gate=r"[\w.@\\\-](?:[ ]?/[ ]?|:)[^\s/:]{0,60}[\d\-]",
         unlike_words=True,
@@ -122,7 +130,8 @@ RULES = (
     Rule(
         name="value of an option",
         hints=(" -", " /", "\n-"),
-        pattern=r"""(?<=\s)(?P<option>--?[a-z][a-z\-]{0,40}|/[a-z]{1,20})(?:[ ]{1,2}|=|:)(?P<q>["'])?
+        pattern=r"""(?<=\s)(?P<option>--?[a-z][a-z\-]{0,40}|/[a-z]{1,20})(?:[ ]{1,2}|=
+            |:)(?P<q>["'])?
             (?P<value>(?(q)(?:(?!(?P=q))[^\n\s]){8,64}|[^\s"'`]{8,64}))""",
         gate=r"""[\s](?:--?|/)[a-z\-]{1,40}[ =:]["']?[^\s]{0,64}\d""",
         unlike_words=True,
@@ -133,7 +142,8 @@ RULES = (
         name="value into a command",
         hints=("echo", "printf", "<<<"),
         pattern=r"""\b(?:echo|printf)\s{1,4}(?:-\w{1,3}\s{1,4}|["']?%s(?:\\n)?["']?\s{1,4})?
-            (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){8,64}|[^\s|"';]{8,64}))(?(q)(?P=q))\s{0,4}[|;>]
+            (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){8,64}
+            |[^\s|"';]{8,64}))(?(q)(?P=q))\s{0,4}[|;>]
             | <<<\s?["']?(?P<password>[^\s"']{8,64})""",
         unlike_words=True,
         replacement=mask_like_password,

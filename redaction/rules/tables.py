@@ -14,7 +14,8 @@ RULES = (
         name="rows below their names",
         hints=("values",),
         needs=NAME_HINTS,
-        pattern=r"""\((?P<names>[^()\n]{3,400})\)\s{0,4}values\s{0,4}\((?P<rows>[^()\n]{3,2000})\)""",
+        pattern=r"""\((?P<names>[^()\n]{3,400})\)\s{0,4}values\s{0,4}\(
+            (?P<rows>[^()\n]{3,2000})\)""",
         gate=r"\)\s{0,4}values\s{0,4}\(",
         replacement=mask_columns,
         rationale="INSERT INTO users (name, password) VALUES ('x', 'y')",
@@ -35,7 +36,8 @@ RULES = (
         needs=NAME_HINTS,
         pattern=rf"""{_LINE_START}[ ]{{0,8}}
             (?P<names>[|│┃║][^|│┃║\n]{{1,60}}(?:[|│┃║][^|│┃║\n]{{1,60}}){{1,20}}[|│┃║])[ ]{{0,8}}\n
-            (?P<rows>[ ]{{0,8}}[|+│┃║├╠╟┣][^\n]{{3,2000}}(?:\n[ ]{{0,8}}[|+│┃║├╠╟┣][^\n]{{3,2000}}){{0,200}})""",
+            (?P<rows>[ ]{{0,8}}[|+│┃║├╠╟┣][^\n]{{3,2000}}
+            (?:\n[ ]{{0,8}}[|+│┃║├╠╟┣][^\n]{{3,2000}}){{0,200}})""",
         gate=r"[|│┃║][ ]{0,8}\n[ ]{0,8}[|+│┃║├╠╟┣]",
         replacement=mask_columns,
         rationale="Markdown, and the tables of database clients and of command-line tools",
