@@ -142,7 +142,8 @@ _NOUN_BEGINNINGS = (
     "write", "scep", "challenge", "nt", "lm", "seed", "recovery", "mnemonic", "totp", "otp",
     "mfa", "oath", "connect", "assertion", "saml", "code", "device", "sig", "authorization",
     "authtok", "credential", "cookie", "estsauth", "sess", "jsess", "phpsess", "asp", "mdp", "ww",
-    "masterauth", "master_auth", "security", "auth", "nonce", "logged_in", "hash",
+    "masterauth", "master_auth", "security[_. +-]?answer", "auth[_. +-]?salt", "nonce[_. +-]?salt",
+    "logged_in[_. +-]?salt", "hash[_. +-]?salt",
 )  # fmt: skip
 # How a name begins, in lower case: what is looked for first, because it takes little time. The
 # first character stands alone, as only patterns that begin with characters are fast.

@@ -73,6 +73,7 @@ RULES = (
     Rule(
         name="code in a sentence",
         hints=_CODE_IN_A_SENTENCE_HINTS,
+        gate=r"\d{4}|\d[\w\-]{3}|[\w\-]{3}\d|key(?:[ ]is|:|=)?[ ]",
         pattern=rf"""{WORD_START}(?:
                 (?:{_SIGN_IN_CODE}|{_CODE_TO_SIGN_IN})s?(?:[ ][^\s\d:=]{{1,20}}){{0,6}}?
                 (?:[ ]?[(]|{SPACE}{{0,2}}(?:{COPULA}|[:：=はは是는은]))?{SPACE}{{0,2}}["'„“«「]?

@@ -114,9 +114,9 @@ _AFTER_A_NAME_HINTS = (
     "wpa_pass", "setairport", "-passwd", "http ", "https ", "xh ", "lftp", "pulumi", "curl",
     "machinepwd", "/pass", "secret_id", "static:", "setcredentials", "_authtoken", "--value",
     "sshpass", "rabbitmqctl", "hdbuserstore", "htpasswd", "sapcontrol", "iwconfig", "at+cpin",
-    "wifi-iface", "mc ", "impacket", ".py ", "<<<", "autologon", "radtest", " using ", "logon ",
-    "setuser", " replace ", "mgmt-user", "wireless.", "option key", "key found",
-    "seed ", "recovery ", "backup ", "mnemonic ",
+    "wifi-iface", "mc ", "impacket", ".py ", "<<<", "autologon", "radtest", "connect to ", "logon ",
+    "setuser", "identified by ", "mgmt-user", "wireless.", "option key", "key found",
+    "seed phrase", "seed words", "recovery phrase", "recovery words", "backup phrase", "mnemonic ",
 )  # fmt: skip
 
 RULES = (

@@ -102,7 +102,7 @@ RULES = (
     Rule(
         name="password in a protocol",
         hints=("auth ", "pass ", "login ", 'auth" "'),
-        pattern=rf"""\b(?:(?-i:PASS)\s|(?-i:LOGIN|\blogin)\s(?!LOGIN|-)\S{{1,100}}\s)["']?
+        pattern=rf"""\b(?:(?-i:PASS)\s|(?-i:LOGIN|\blogin)\s(?!LOGIN|-|(?:from|to|as|by|on|at|in|for)\s)\S{{1,100}}\s)["']?
               (?P<seed>{SECRET_LOOKING})
             | \b(?-i:AUTH)\s(?: (?:LOGIN|PLAIN)\s(?P<value>[a-z0-9+/]{{8,}}={{0,2}})
               | (?!LOGIN|PLAIN)(?:[\w.\-]{{1,60}}\s)?(?P<password>{SECRET_LOOKING}) )""",

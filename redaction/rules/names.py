@@ -75,6 +75,7 @@ RULES = (
     Rule(
         name="answer to a prompt",
         hints=("send",),
+        gate=r"\bsend(?:ln|line|_line)?[ (]{1,2}(?:--[ ])?[\"']",
         needs=("word", "phrase", "pin", "code", "token", "secret"),
         pattern=r"""(?:ss(?:word|[ ]?phrase)|\bpin\b|passcode|token|secret|\botp\b
             |code)[^\n]{0,60}\n?[^\n]{0,40}?

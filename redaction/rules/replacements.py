@@ -83,112 +83,18 @@ _PROPERTY_OF_SECRET = re.compile(
     re.IGNORECASE,
 )
 _NUMBER_AT_END = re.compile(r"[ ]\d{1,4}[!?#*+]?\Z")
-_FUNCTION_WORDS = frozenset(
-    [
-        "the",
-        "der",
-        "die",
-        "das",
-        "den",
-        "dem",
-        "ein",
-        "eine",
-        "les",
-        "une",
-        "los",
-        "las",
-        "una",
-        "het",
-        "een",
-        "and",
-        "und",
-        "oder",
-        "aber",
-        "wird",
-        "werden",
-        "wurde",
-        "this",
-        "that",
-        "with",
-        "from",
-        "your",
-        "ihre",
-        "votre",
-        "changes",
-        "every",
-        "each",
-        "monat",
-        "monatlich",
-        "jeden",
-        "chaque",
-        "mois",
-        "cada",
-        "todos",
-        "ogni",
-        "mese",
-        "elke",
-        "maand",
-        "must",
-        "muss",
-        "nicht",
-        "only",
-        "nur",
-        "when",
-        "wenn",
-        "quand",
-        "cuando",
-        "quando",
-        "wanneer",
-        "have",
-        "haben",
-        "sont",
-        "sind",
-        "will",
-        "soll",
-        "please",
-        "bitte",
-        "leave",
-        "lassen",
-        "after",
-        "nach",
-        "before",
-        "vor",
-        "same",
-        "wie",
-        "here",
-        "hier",
-        "later",
-        "should",
-        "over",
-        "per",
-        "bei",
-        "beim",
-        "vom",
-        "zum",
-        "zur",
-        "than",
-        "then",
-        "into",
-        "about",
-        "siehe",
-        "voir",
-        "which",
-        "pour",
-        "para",
-        "mit",
-        "ohne",
-        "without",
-        "sans",
-        "sin",
-        "auf",
-        "aus",
-        "set",
-        "been",
-        "being",
-        "are",
-        "was",
-        "were",
-    ]
+# Words that only sentences have, in many languages.
+_FUNCTION_WORD = re.compile(
+    r"""aber | about | after | and | are | auf | aus | been | before | bei | beim | being | bitte
+    | cada | changes | chaque | cuando | das | dem | den | der | die | each | een | ein | eine
+    | elke | every | from | haben | have | here | het | hier | ihre | into | jeden | las |
+    lassen | later | leave | les | los | maand | mese | mit | mois | monat | monatlich | muss
+    | must | nach | nicht | nur | oder | ogni | ohne | only | over | para | per | please |
+    pour | quand | quando | same | sans | set | should | siehe | sin | sind | soll | sont |
+    than | that | the | then | this | todos | una | und | une | voir | vom | vor | votre |
+    wanneer | was | wenn | werden | were | when | which | wie | will | wird | with | without |
+    wurde | your | zum | zur""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _LONG_WORDS = re.compile(r"(?:[a-z]{4,20}[ ]){2,7}[a-z]{4,20}")
 _MIN_LONG_PASSWORD, _MIN_LONG_TOKEN = 8, 24
@@ -548,7 +454,9 @@ def mask_stated(match: re.Match[str]) -> str:
     if value.isdigit():
         is_code = 4 <= len(value) <= 8 and _CODE_NAME.search(match["name"])
         return mask_value(match) if is_code else match[0]
-    if _PROPERTY_OF_SECRET.match(match.groupdict().get("between") or ""):
+    between = match.groupdict().get("between") or ""
+    is_verb = match["name"].lower() == "pass" and between
+    if is_verb or _PROPERTY_OF_SECRET.match(between):
         return match[0]
     if match.groupdict().get("colon") and not is_password_shaped(value):
         is_password = _PASSWORD.fullmatch(match["name"]) is not None
@@ -577,7 +485,7 @@ def mask_owned(match: re.Match[str]) -> str:
 
 def _has_function_word(value: str) -> bool:
     """Return whether one of several words is one that only sentences have, in any language."""
-    return any(word.strip(",;.").lower() in _FUNCTION_WORDS for word in value.split())
+    return any(_FUNCTION_WORD.fullmatch(word.strip(",;.")) for word in value.split())
 
 
 def mask_shaped(match: re.Match[str]) -> str:
