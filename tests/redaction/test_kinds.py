@@ -161,7 +161,7 @@ PUBLIC = {
         "Password rotation policy v3 assigned to Group-Kiosk-07",
         "Secret name: Payroll-Sync2-Prod",
         "login from 2001:db8::8a2e:370:7334",
-        "Door code must have 6 digits; error code 80070005",
+        "Access code must have 6 digits; error code 80070005",
         "WLAN-Schlüssel (Gäste): wird monatlich geändert",
         "NAS access: granted/denied (see log)",
         "api_key: TODO⏎client_secret = TBD⏎password: FIXME",
