@@ -541,9 +541,9 @@ def _is_argument(value: str) -> bool:
     """Return whether a text in quotation marks is a password, and no place, name or message."""
     if is_reference(value, 0, len(value)) or is_name_of_resource(value) or "/" in value:
         return False
-    return _is_like_password(value) or (
-        _WORDS_WITHOUT_SIGNS.fullmatch(value) and not _is_statement(value)
-    )
+    if _is_like_password(value):
+        return True
+    return _WORDS_WITHOUT_SIGNS.fullmatch(value) is not None and not _is_statement(value)
 
 
 def mask_option(match: re.Match[str]) -> str:
