@@ -211,6 +211,11 @@ class OperationRun(models.Model):
                 condition=NEEDS_ATTENTION,
             ),
             models.Index(
+                fields=("tenant", "created_at", "id"),
+                name="runs_tenant_attention",
+                condition=NEEDS_ATTENTION,
+            ),
+            models.Index(
                 fields=("run_identity_hash",), name="runs_unrecovered", condition=UNRECOVERED
             ),
             models.Index(

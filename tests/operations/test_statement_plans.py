@@ -90,12 +90,14 @@ def test_the_query_for_active_runs_reads_no_ended_runs(ledger: Tenant, scope: st
     assert scans <= ACTIVE
 
 
-def test_the_query_for_attention_uses_its_index(ledger: Tenant) -> None:
-    page = (
-        OperationRun.objects.filter(workspace=ledger.workspace).needs_attention().newest_first()
-    )[:51]
+@pytest.mark.parametrize(
+    ("scope", "index"), [("workspace", "runs_ws_attention"), ("tenant", "runs_tenant_attention")]
+)
+def test_the_query_for_attention_uses_its_index(ledger: Tenant, scope: str, index: str) -> None:
+    scope_row = {"workspace": ledger.workspace, "tenant": ledger}[scope]
+    runs = OperationRun.objects.filter(**{scope: scope_row})
 
-    assert scans_of_queryset(page) == {"runs_ws_attention"}
+    assert scans_of_queryset(runs.needs_attention().newest_first()[:51]) == {index}
 
 
 def test_a_page_of_a_cause_uses_its_index(ledger: Tenant) -> None:
