@@ -15,7 +15,12 @@ class CodeForm(forms.Form):
         label="Code",
         max_length=_MAX_CODE,
         widget=forms.TextInput(
-            {"autocomplete": "one-time-code", "spellcheck": "false", "autocapitalize": "none"}
+            {
+                "autocomplete": "one-time-code",
+                "spellcheck": "false",
+                "autocapitalize": "none",
+                "data-secret": "",
+            }
         ),
     )
 
@@ -27,7 +32,12 @@ class AppForm(CodeForm):
         label="Code that the app shows",
         max_length=_MAX_CODE,
         widget=forms.TextInput(
-            {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
+            {
+                "autocomplete": "one-time-code",
+                "inputmode": "numeric",
+                "spellcheck": "false",
+                "data-secret": "",
+            }
         ),
     )
 

@@ -17,6 +17,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.second_factor import services
+from accounts.second_factor.forms import AppForm, CodeForm
 from accounts.second_factor.models import CodeAttempts, RecoveryCode
 from accounts.second_factor.services import CodeRefused
 from tenancy.crypto import CredentialUnreadable, new_key
@@ -605,3 +606,8 @@ def test_a_lock_ends_at_its_time(operator: User, end: str) -> None:
     guess(operator, 5)
 
     assert "a lock ends at its time" in refused(f"UPDATE code_attempts SET locked_until = {end}")
+
+
+@pytest.mark.parametrize("form", [AppForm, CodeForm])
+def test_the_browser_does_not_keep_a_code(form: type[CodeForm]) -> None:
+    assert "data-secret" in str(form()["code"])
