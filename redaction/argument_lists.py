@@ -22,9 +22,7 @@ def mask_argument_lists(text: str, mask_command: Callable[[str], str]) -> str:
 
     def mask_list(match: re.Match[str]) -> str:
         items = [item["item"] for item in _TEXT.finditer(match[0])]
-        if any(not item for item in items):
-            return match[0]
-        command = " ".join(f'"{item}"' if " " in item else item for item in items)
+        command = " ".join(item if item.split() == [item] else f'"{item}"' for item in items)
         masked = mask_command(command)
         arguments = _ARGUMENT.findall(masked)
         if masked == command or len(arguments) != len(items):

@@ -509,6 +509,11 @@ FIXED_FORMS = [
         "['ldapsearch', '-D', 'cn=x', '-w', 'big bears']",
         "['ldapsearch', '-D', 'cn=x', '-w', '[redacted:9]']",
     ),
+    ("['sshpass', '-p', 'honey', 'ssh', '']", "['sshpass', '-p', '[redacted:5]', 'ssh', '']"),
+    (
+        "['sshpass', '-p', 'big\u00a0bears', 'ssh', 'h7']",
+        "['sshpass', '-p', '[redacted:9]', 'ssh', 'h7']",
+    ),
     ('curl -d "password=copper kettle 7" x', 'curl -d "password=[redacted:15]" x'),
     ('"AUTH" "jan" "kettle"', '"AUTH" "jan" "[redacted:6]"'),
     (
