@@ -215,7 +215,7 @@ RULES = (
         name="password with signs in a sentence about it",
         hints=_PASSWORD_HINTS,
         after_name=True,
-        pattern=rf"""{PASSWORD_NAME}(?![\w.\-]*[=/(])[^\n=<>{{}}]{{1,100}}?(?<=[\s"'`“„«(:])
+        pattern=rf"""{PASSWORD_NAME}(?![\w.\-]{{0,100}}[=/(])[^\n=<>{{}}]{{1,100}}?(?<=[\s"'`“„«(:])
             (?P<value>{WITH_SIGN_INSIDE})""",
         in_words=True,
         unlike_words=True,

@@ -1081,6 +1081,15 @@ def test_every_text_is_sanitized_quickly(text: str) -> None:
     assert time.process_time() - begun < 5  # milliseconds as a rule; minutes if it backtracked
 
 
+def test_names_that_are_joined_do_not_slow_down_a_rule() -> None:
+    rule = next(rule for rule in RULES if rule.name == "password with signs in a sentence about it")
+    begun = time.process_time()
+
+    rule.mask("password " + "_pw" * 20_000)
+
+    assert time.process_time() - begun < 4  # 50 times less, unless each name is read to the end
+
+
 def test_many_known_values_do_not_slow_down_sanitizing() -> None:
     rng = random.Random(1)
     for _ in range(500):
