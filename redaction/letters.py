@@ -62,6 +62,14 @@ _SIGN = re.compile(r"[!@#$%^*+=~?]")
 _CASE_CHANGES = re.compile(r"[a-z][A-Z]")
 _DIGIT_OR_SIGN = re.compile(r"[\d!@#$%^*+=~\\]")
 _TWO_JOINTS = re.compile(r"[a-z][\-_.][a-z]{2,16}[\-_.][a-z]")
+_FOUR_DIGITS = re.compile(r"\d{4}")
+# What has digits or signs and no rule takes for a secret: numbers, dates, bold words of Markdown.
+_PLAIN = re.compile(
+    r"""[\-+~<>≤≥=±]{0,3}(?:\d{1,3}(?:[.,:/x–\-]\d{1,3}){0,8}|\d{4}-\d\d-\d\d)[A-Za-z%]{0,3}
+      | \*{0,2}[A-Za-z]+[.:,]?\*{0,2}""",
+    re.VERBOSE,
+)
+_PUNCTUATION = "\"'`.,;:()[]{}<>|—–…“”„«»-/"
 # Signs that stand in passwords and, between letters and digits, in few other texts.
 _STRONG_SIGN = re.compile(r"[!@#$%^*?]")
 # What has such a sign and is no password: an address, an assignment, a query, an encoded text, an issue, a
@@ -164,11 +172,9 @@ def is_like_password(value: str) -> bool:
 def has_word_like_secret(text: str) -> bool:
     """Return whether a text may have a word that `is_unlike_words` or `SECRET_LOOKING` describes.
 
-    A text has none if it is in ASCII without digits and signs, and its words are those of a
-    language. Such words are kept, as most texts have the same ones.
+    A word is none if it has no digits and signs, and its letters are those of words, or if it is
+    short or a number. Such words are kept, as most texts have the same ones.
     """
-    if not text.isascii() or _DIGIT_OR_SIGN.search(text):
-        return True
     words = set(text.split()) - _ordinary_words
     if any(map(_is_like_secret, words)):
         return True
@@ -180,9 +186,15 @@ def has_word_like_secret(text: str) -> bool:
 
 
 def _is_like_secret(word: str) -> bool:
+    if len(word) > _MAX_WORD:
+        return True
+    if _DIGIT_OR_SIGN.search(word):
+        core = word.strip(_PUNCTUATION)
+        if len(core) < _MIN_LENGTH and not _FOUR_DIGITS.search(core):
+            return False
+        return _PLAIN.fullmatch(core) is None
     return (
-        len(word) > _MAX_WORD
-        or len(_CASE_CHANGES.findall(word)) >= 3
+        len(_CASE_CHANGES.findall(word)) >= 3
         or _TWO_JOINTS.search(word) is not None
         or not all(map(_is_pronounceable, _LETTERS.findall(word.lower())))
     )

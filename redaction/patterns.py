@@ -41,9 +41,13 @@ MASKED = r"\[redacted(?::\d{1,9})?\]"
 FOREIGN_PASSWORDS = alternatives(words(PASSWORDS))
 FOREIGN_KEYS = rf"""(?: (?<![a-zäöüß])[a-zäöüß]{{2,30}}-?schlüssel
     | (?: {alternatives(words(KEYS))} | 鍵 | (?<![a-z])mdp )(?:n|t)? )"""
+FOREIGN_KEY_HINTS = (
+    *(hint for hint in longest_parts(words(KEYS)) if hint not in ("acces", "secre")),
+    "secreto", "d'acc", "d’acc", "鍵", "mdp",
+)  # fmt: skip
 FOREIGN_HINTS = (
-    *(hint for hint in longest_parts([*words(PASSWORDS), *words(KEYS)]) if hint not in ("acces", "secre", "passe")),
-    "%c3%b1", "鍵", "mdp", "secreto", "d'acc", "d’acc",
+    *(hint for hint in longest_parts(words(PASSWORDS)) if hint not in ("acces", "passe")),
+    *FOREIGN_KEY_HINTS, "%c3%b1",
 )  # fmt: skip
 # Names that a password follows also in a sentence.
 PASSWORD_NAME = rf"""(?: pass(?:word|wd|wrd|[ \-]?phrase|code) | pwd
@@ -138,9 +142,11 @@ SENSITIVE_NAME = rf"""(?:
 
 _NOUN_BEGINNINGS = (
     "pass", "pwd", "psk", "pw", "_pw", "_pass", "secret", "shared", "client", "radius", "l2tp",
-    "access", "token", "sonar", "key", "pin", "puk", "snmp", "community", "ro", "rw", "read",
-    "write", "scep", "challenge", "nt", "lm", "seed", "recovery", "mnemonic", "totp", "otp",
-    "mfa", "oath", "connect", "assertion", "saml", "code", "device", "sig", "authorization",
+    "access", "token", "sonar", "key", "pin", "puk", "snmp", "community", "scep", "challenge",
+    "r(?:o|w|ead)(?:[_. +-]|%(?:25)?20)?community", "write(?:[_. +-]|%(?:25)?20)?community",
+    "nt(?:lm)?(?:[_. +-]|%(?:25)?20)?hash", "lm(?:[_. +-]|%(?:25)?20)?hash", "seed", "recovery",
+    "mnemonic", "totp", "otp", "mfa", "oath", "connect[.i]", "assertion", "saml",
+    "code[_-]?verifier", "device[_-]?code", "sig", "authorization",
     "authtok", "credential", "cookie", "estsauth", "sess", "jsess", "phpsess", "asp", "mdp", "ww",
     "masterauth", "master_auth", "security[_. +-]?answer", "auth[_. +-]?salt", "nonce[_. +-]?salt",
     "logged_in[_. +-]?salt", "hash[_. +-]?salt",

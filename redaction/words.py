@@ -102,9 +102,14 @@ def alternatives(listed: Iterable[str]) -> str:
 
 
 def beginnings(listed: Iterable[str]) -> tuple[str, ...]:
-    """Return how the words begin, in lower case, with and without accents, "
-    "up to the first space."""
-    return _with_plain_forms(re.split("[ ']", word.lower())[0] for word in listed)
+    """Return patterns of how the words begin, in lower case, with and without accents.
+
+    Of several words, the first one is looked for, and the first letter of the next one.
+    """
+    parts = (re.split("[ ']", word.lower()) for word in listed)
+    return _with_plain_forms(
+        r"[ _\-]?".join([first, *(p[:1] for p in rest[:1])]) for first, *rest in parts
+    )
 
 
 def longest_parts(listed: Iterable[str]) -> tuple[str, ...]:

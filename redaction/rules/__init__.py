@@ -55,22 +55,24 @@ def mask_secret_formats(text: str) -> str:
 def _mask_formats(text: str) -> str:
     lowered = text.lower()
     is_ascii = lowered.isascii()
-    places: list[int] | None = None
-    for rule in _rules_for(text, lowered, is_ascii=is_ascii):
+    places = places_of_names(text)
+    is_current = True
+    for rule in _rules_for(text, lowered, has_name=bool(places)):
         if not rule.is_possible(lowered, is_ascii=is_ascii):
             continue
         if rule.after_name:
-            places = places_of_names(text) if places is None else places
+            places = places if is_current else places_of_names(text)
+            is_current = True
             masked = rule.mask_at(text, places)
         else:
             masked = rule.mask(text)
         if masked != text:
-            text, places = masked, None
+            text, is_current = masked, False
     return text
 
 
-def _rules_for(text: str, lowered: str, *, is_ascii: bool) -> Iterable[Rule]:
-    """Return the rules that a text can match, by the hints and the characters that it has."""
+def _rules_for(text: str, lowered: str, *, has_name: bool) -> Iterable[Rule]:
+    """Return the rules that a text can match, by its names, hints and characters."""
     if _ONE_WORD.fullmatch(text):
         kind = _Kind.WORD
     elif _PLAIN_WORDS.fullmatch(text):
@@ -79,8 +81,8 @@ def _rules_for(text: str, lowered: str, *, is_ascii: bool) -> Iterable[Rule]:
         kind = _Kind.ANY
     else:
         kind = _Kind.ORDINARY
-    rules = 0
-    for hint, rules_of_hint in _rules_by_hint(kind, is_ascii):
+    rules = _rules_with_name(kind) if has_name else 0
+    for hint, rules_of_hint in _rules_by_hint(kind, lowered.isascii()):
         if hint in lowered:
             rules |= rules_of_hint
     return _rules_at(rules) if rules else ()
@@ -110,13 +112,19 @@ def _rules_of(kind: _Kind) -> tuple[Rule, ...]:
 
 
 @functools.cache
+def _rules_with_name(kind: _Kind) -> int:
+    """Return the rules that a text with the name of a secret can match, as bits for their places."""
+    return sum(1 << RULES.index(rule) for rule in _rules_of(kind) if rule.needs_name)
+
+
+@functools.cache
 def _rules_by_hint(kind: _Kind, is_ascii: bool) -> tuple[tuple[str, int], ...]:
     """Return the hints, or those in ASCII, without those that contain another one.
 
-    Beside each are the rules that a text with it can match: a bit for the place of each.
+    Beside each are the rules without a name that a text with it can match: a bit for the place of each.
     """
     bits = {rule.name: 1 << place for place, rule in enumerate(RULES)}
-    rules = {rule: rule.needs or rule.hints for rule in _rules_of(kind)}
+    rules = {rule: rule.needs or rule.hints for rule in _rules_of(kind) if not rule.needs_name}
     hints = {hint for each in rules.values() for hint in each if hint.isascii() or not is_ascii}
     shortest = [h for h in sorted(hints) if not any(other in h for other in hints - {h})]
     return tuple(

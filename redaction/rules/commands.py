@@ -25,7 +25,7 @@ from redaction.rules.replacements import (
     mask_unless_ordinary,
     mask_value,
 )
-from redaction.rules.rule import NAME_HINTS, Rule
+from redaction.rules.rule import Rule
 
 #: The options of a tool that a password follows.
 OPTIONS_OF_TOOLS = {
@@ -294,7 +294,6 @@ RULES = (
     Rule(
         name="quoted option and value",
         hints=('"-', "'-", '"/'),
-        needs=NAME_HINTS,
         after_name=True,
         before=rf"{QUOTE}(?:--?|/)[\w\-]{{0,40}}",
         pattern=rf"""{SENSITIVE_NAME}{QUOTE}\s?,\s?(?P<q>{QUOTE})

@@ -130,7 +130,7 @@ RULES = (
     Rule(
         name="line of a password file",
         hints=(" * ", "]:", "{plain", "{clear", *(f"{digit}:" for digit in "0123456789abcdef")),
-        gate=r"[ ]\*[ ]|\]:|\{plain|\{clear|(?:^|\n)[0-9a-f]{32,128}:",
+        gate=r"[ ]\*[ ]|\]:\d|\{plain|\{clear|:(?<=[0-9a-f]{32}:)",
         pattern=r"""(?: (?:\A|(?<=\n))["']?[\w.@\\\-]{1,60}["']?[ ]{1,8}\*[ ]{1,8}
                 (?P<q>["'])?(?P<value>(?(q)[^"'\n]{3,200}
                 |[^\s"']{3,200}))(?(q)(?P=q)(?:[ ]{1,8}\*|[ ]*(?:\n|\Z))|[ ]{1,8}\*)

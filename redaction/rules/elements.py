@@ -12,7 +12,7 @@ from redaction.patterns import (
     TAG_START,
 )
 from redaction.rules.replacements import mask_member, mask_value
-from redaction.rules.rule import NAME_HINTS, Rule
+from redaction.rules.rule import Rule
 
 # What follows a name in the tag of an HTML input.
 _ATTRIBUTE = r"""(?: [a-z\-]{2,20}=\\{0,7}["']
@@ -25,7 +25,7 @@ RULES = (
     Rule(
         name="attribute before its name",
         hints=("value=", "val="),
-        needs=NAME_HINTS,
+        with_name=True,
         pattern=rf"""\bval(?:ue)?={QUOTE}(?P<value>[^\s\\"'<>&]{{3,1000}}){QUOTE}\s[^<>]{{0,80}}?
             \b(?:name|key|id)={_QUOTED_NAME}""",
         gate=r"val(?:ue)?=[^<>]{1,1100}\s(?:name|key|id)=",
@@ -35,7 +35,6 @@ RULES = (
     Rule(
         name="form field",
         hints=("name=", "name%", "key=", "key%", "id=", "id%"),
-        needs=NAME_HINTS,
         after_name=True,
         before=rf"(?:name|key|id)(?:=|%(?:25)?3D){QUOTE}[\w.\-]{{0,40}}",
         pattern=rf"""{SENSITIVE_NAME}{QUOTE}
@@ -48,7 +47,6 @@ RULES = (
     Rule(
         name="XML element",
         hints=_END_HINTS,
-        needs=NAME_HINTS,
         after_name=True,
         before=rf"{TAG_START}(?:[\w\-]{{1,20}}(?::|%(?:25){{0,2}}3A))?[\w.\-]{{0,40}}",
         pattern=rf"""{SENSITIVE_NAME}(?:\s[^<>&]{{0,80}})?{TAG_END}
@@ -59,7 +57,6 @@ RULES = (
     Rule(
         name="XML element with an attribute",
         hints=("value=", "value%"),
-        needs=NAME_HINTS,
         after_name=True,
         before=rf"{TAG_START}[\w.\-]{{0,40}}",
         pattern=rf"""{SENSITIVE_NAME}\s[^<>]{{0,80}}?\bvalue={QUOTE}
@@ -70,7 +67,6 @@ RULES = (
     Rule(
         name="value in the next element",
         hints=_END_HINTS,
-        needs=NAME_HINTS,
         after_name=True,
         pattern=rf"""(?P<name>{SENSITIVE_NAME})[ ]?:?{TAG_START}{SLASH}[\w:\-]{{1,20}}{TAG_END}
             {OPTIONAL_SPACE}
@@ -85,7 +81,7 @@ RULES = (
     Rule(
         name="value in the element before",
         hints=("</v", "&lt;/v", "%2fv"),
-        needs=NAME_HINTS,
+        with_name=True,
         pattern=rf"""{TAG_START}v(?:al(?:ue)?)?{TAG_END}(?P<value>{_CONTENT}{{1,1000}})
             {TAG_START}{SLASH}v\w{{0,4}}{TAG_END}{OPTIONAL_SPACE}
             {TAG_START}(?:name|key|id|n|k){TAG_END}[\w.\- ]{{0,60}}?{SENSITIVE_NAME}{TAG_START}""",

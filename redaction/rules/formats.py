@@ -42,6 +42,7 @@ RULES = (
         hints=(":", "%3a"),
         pattern=rf"""{WORD_START}(?P<value>[0-9a-f]{{32}}(?::|%(?:25)?3A)[0-9a-f]{{32}})
             (?![0-9a-f])""",
+        gate=r":[0-9a-f]{32}|%3a[0-9a-f]{32}|%253a[0-9a-f]{32}",
         replacement=mask_value,
         rationale="the pair of hashes of a Windows account",
     ),
@@ -66,6 +67,7 @@ RULES = (
         name="Vault token",
         hints=("s.",),
         pattern=r"(?<![\w.])s\.(?=[a-z]{0,23}\d)(?P<value>[a-z0-9]{24})(?![\w.])",
+        gate=r"s\.[a-z0-9]{24}",
         in_word=True,
         replacement=mask_value,
         rationale="s.x of older versions",

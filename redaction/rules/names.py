@@ -8,6 +8,7 @@ from redaction.patterns import (
     CONTINUATION_LINES,
     COPULA,
     FOREIGN_HINTS,
+    FOREIGN_KEY_HINTS,
     FOREIGN_KEYS,
     KEY_CONTENT,
     KEY_CONTENT_HINTS,
@@ -71,6 +72,10 @@ _NAME_AND_VALUE_IN_ANOTHER_NOTATION_HINTS = (
     "value>", '">', "'>", 'machine"', "machine'", 'process"', "process'", 'user"', "user'",
 )  # fmt: skip
 
+# What closes the name of a member, and what separates it from the value.
+_GATE_OF_MEMBERS = r"""(?:["'`]|&\S{2,9};|2[27])(?:[\s+]|%\S{2,6}|\\{1,7}[rnt]){0,16}
+    (?:[:=：＝&]|%(?:25){0,2}3[ad])"""
+
 RULES = (
     Rule(
         name="answer to a prompt",
@@ -116,7 +121,7 @@ RULES = (
     ),
     Rule(
         name="key of a network",
-        hints=("key", "nyckel", "kulcs", "cheie", "anahtar", *FOREIGN_HINTS),
+        hints=("key", "nyckel", *FOREIGN_KEY_HINTS),
         pattern=rf"""(?:{FOREIGN_KEYS}|{WORD_START}key)[^\n:=：]{{0,60}}?[ ]?[:=：→][ ]{{0,8}}
             (?P<value>
             (?![\s"'`\[{{<(„“«:=])[^\n,;–—|]{{4,60}}?)[ ]{{0,4}}(?=[,;–—|\n]|[ ]-[ ]|\Z)""",
@@ -130,7 +135,7 @@ RULES = (
     Rule(
         name="quoted assignment",
         hints=("=",),
-        needs=NAME_HINTS,
+        with_name=True,
         pattern=rf"""(?: (?<![^\s=(\[,])(?P<q>["'])[\w.\-]{{0,40}}?{SENSITIVE_NAME}=
                 (?P<value>(?!\[redacted)[^"'\n=&;]{{1,60}}[ ][^"'\n=&;]{{1,100}})(?P=q)
               | (?<=;)[ ]?(?:password|pwd)[ ]?=[ ]?
@@ -142,7 +147,6 @@ RULES = (
     Rule(
         name="value on the next lines",
         hints=("|\n", ">\n", "-\n", "+\n", "\\\n", "<<", '"""', "'''"),
-        needs=NAME_HINTS,
         after_name=True,
         pattern=rf"""{SENSITIVE_NAME}["']?\s?[:=]\s?{_BLOCK_START}
             (?P<value>{_INDENTED})(?(t)(?P=t))(?=\n|\Z)""",
@@ -163,7 +167,7 @@ RULES = (
     ),
     Rule(
         name="key in another language and value",
-        hints=FOREIGN_HINTS,
+        hints=FOREIGN_KEY_HINTS,
         pattern=rf"""(?P<name>{FOREIGN_KEYS})(?P<between>(?:[ ][\w\-"().'’]{{1,30}}){{0,6}}?)
             (?P<separator>\s?{NAME_VALUE_SEPARATOR}
             |[ ]{{0,8}}{BESIDE}[ ]{{0,8}})(?P<opening>[bu]?(?P<q>{QUOTE}))?
@@ -185,6 +189,8 @@ RULES = (
     Rule(
         name="pair of name and value",
         hints=("val", "wert", "waarde", "data", "content", '"v', '"to"', '"from"'),
+        with_name=True,
+        gate=_GATE_OF_MEMBERS,
         pattern=rf"""{QUOTE}{NAME_MEMBER}{QUOTE}{ASSIGNMENT}{QUOTE}
             (?: [\w.\- ]{{0,60}}?{SENSITIVE_NAME}
               | https://[\w.\-]{{1,80}}/secrets/[\w\-/]{{1,160}} ){QUOTE}[^{{}}]{{0,200}}?
@@ -195,7 +201,7 @@ RULES = (
     Rule(
         name="input of a field",
         hints=('"loc"', "'loc'"),
-        needs=NAME_HINTS,
+        with_name=True,
         pattern=rf"""["']loc["']:[ ]?[(\[](?:["']\w{{1,40}}["'],[ ]?){{0,6}}["'][\w.\-]{{0,40}}?{SENSITIVE_NAME}["'],?[)\]]
             [^{{}}]{{0,400}}?["']input["']:[ ]?(?P<q>["'])(?P<value>(?:(?!
             (?P=q))[^\n]){{1,400}})""",
@@ -205,6 +211,8 @@ RULES = (
     Rule(
         name="pair of value and name",
         hints=("val", "wert", "waarde"),
+        with_name=True,
+        gate=_GATE_OF_MEMBERS,
         pattern=rf"""{QUOTE}{VALUE_MEMBER}{QUOTE}{ASSIGNMENT}
             (?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})(?P=q)
             {OPTIONAL_SPACE}(?:,|%(?:25)?2C){OPTIONAL_SPACE}
@@ -216,7 +224,6 @@ RULES = (
     Rule(
         name="value in an object",
         hints=("value",),
-        needs=NAME_HINTS,
         after_name=True,
         pattern=rf"""{SENSITIVE_NAME}{QUOTE}{ASSIGNMENT}(?:\{{|%(?:25)?7B)[^{{}}]{{0,120}}?
             {QUOTE}value{QUOTE}{ASSIGNMENT}(?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})""",
@@ -237,7 +244,7 @@ RULES = (
     Rule(
         name="value before its name in YAML",
         hints=("\nname:", " name:"),
-        needs=NAME_HINTS,
+        with_name=True,
         pattern=rf"""value:[ ]{{1,4}}["']?
             (?P<value>[^\n"']{{3,400}})["']?\n\s{{0,40}}name:[ ]{{1,4}}
             ["']?[\w.\-]{{0,60}}?{SENSITIVE_NAME}["']?[ ]*(?=\n|\Z)""",
@@ -248,7 +255,6 @@ RULES = (
     Rule(
         name="value after an arrow",
         hints=("->",),
-        needs=NAME_HINTS,
         after_name=True,
         pattern=rf"""{SENSITIVE_NAME}["']?[ ]{{0,40}}[:=][ ]{{0,8}}["'][^"'\n]{{0,400}}["'][ ]->[ ]
             (?P<q>["'])(?P<value>(?:(?!(?P=q))[^\n]){{1,400}})""",

@@ -44,6 +44,8 @@ class Rule:
     gate: str = ""
     #: Whether its pattern begins with `SENSITIVE_NAME`: then it is tried only where a name is.
     after_name: bool = False
+    #: Whether `SENSITIVE_NAME` is elsewhere in its pattern: then a text without one has no match.
+    with_name: bool = False
     #: What stands before that name, if it matters.
     before: str = ""
     #: Whether it is also in a text that is one word, without white space, assignment or quotation mark.
@@ -58,12 +60,17 @@ class Rule:
     def __post_init__(self) -> None:
         object.__setattr__(self, "ascii_hints", tuple(filter(str.isascii, self.hints)))
 
+    @property
+    def needs_name(self) -> bool:
+        """Whether a text that has this format has the name of a secret."""
+        return self.after_name or self.with_name
+
     def is_possible(self, lowered: str, *, is_ascii: bool) -> bool:
         """Return whether a text, in lower case, may have this format."""
-        for hint in self.ascii_hints if is_ascii else self.hints:
-            if hint in lowered:
-                return not self.gate or _compiled_gate(self.gate).search(lowered) is not None
-        return False
+        hints = self.ascii_hints if is_ascii else self.hints
+        if self.hints is not NAME_HINTS and not any(hint in lowered for hint in hints):
+            return False
+        return not self.gate or _compiled_gate(self.gate).search(lowered) is not None
 
     def mask(self, text: str) -> str:
         """Return the text with this format masked, wherever it is."""

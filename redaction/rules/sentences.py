@@ -53,6 +53,14 @@ _USER_AND_HINTS = (
     "user/", "user /", "username/", "username /", "credential", "credenci", "zugangsdaten",
     "identifiants", "login:", "login =", "login=", "sign in ", "log in ", "sign-in ",
 )  # fmt: skip
+_BEFORE_NAME = rf"[ ](?:{VERB_BEFORE}[ ]|\()(?:[\w'’.\-]{{1,20}}[ ]){{0,3}}?"
+
+
+def _value_before(name: str) -> str:
+    """Return the pattern of a sentence that says that a value is what the name says."""
+    return rf"""(?<![^\s"'`(])(?P<value>{SECRET_LOOKING}|\d{{4,8}})["'`)]?
+        {_BEFORE_NAME}{name}(?![\w\-])"""
+
 
 RULES = (
     Rule(
@@ -158,7 +166,6 @@ RULES = (
     Rule(
         name="value in quotation marks after its name",
         hints=_VALUE_HINTS,
-        needs=NAME_HINTS,
         after_name=True,
         pattern=rf"""{SENSITIVE_NAME}(?!\w)[^\n"“]{{0,120}}?{_VALUE}[ :]{{1,2}}
             ["'`“\[](?P<value>[^"'`“”\]\n]{{4,200}})["'`”\]]""",
@@ -169,7 +176,7 @@ RULES = (
     Rule(
         name="value in quotation marks before its name",
         hints=(*_VALUE_HINTS, '"', "'", "`", "”"),
-        needs=NAME_HINTS,
+        with_name=True,
         pattern=rf"""["'`“](?P<value>[^"'`“”\n]{{4,200}})["'`”][ ]{_FOR}["'`]-{{0,2}}
             [\w.\-]{{0,40}}?{SENSITIVE_NAME}["'`]""",
         gate=rf"""["'`”][ ]{_FOR}["'`]""",
@@ -202,14 +209,23 @@ RULES = (
     Rule(
         name="value before its name in a sentence",
         hints=NAME_HINTS,
-        pattern=rf"""(?<![^\s"'`(])(?P<value>{SECRET_LOOKING}|\d{{4,8}})["'`)]?
-            [ ](?:{VERB_BEFORE}[ ]|\()(?:[\w'’.\-]{{1,20}}[ ]){{0,3}}?
-            [\w.\-]{{0,40}}?(?P<name>{SENSITIVE_NAME}|(?<=the[ ])key)(?![\w\-])""",
-        gate=rf"[ ](?:{VERB_BEFORE}[ ]|\()(?:[\w'’.\-]{{1,20}}[ ]){{0,3}}?[\w.\-]{{0,40}}?(?:{_NOUNS})",
+        with_name=True,
+        pattern=_value_before(rf"[\w.\-]{{0,40}}?(?P<name>{SENSITIVE_NAME})"),
+        gate=rf"{_BEFORE_NAME}[\w.\-]{{0,40}}?(?:{_NOUNS})",
         in_words=True,
         unlike_words=True,
         replacement=mask_stated,
         rationale="use x as the password, x is the new PIN",
+    ),
+    Rule(
+        name="value before the key in a sentence",
+        hints=("the key",),
+        pattern=_value_before("(?<=the[ ])(?P<name>key)"),
+        gate=rf"{_BEFORE_NAME}key",
+        in_words=True,
+        unlike_words=True,
+        replacement=mask_stated,
+        rationale="use x as the key",
     ),
     Rule(
         name="password with signs in a sentence about it",
@@ -225,7 +241,6 @@ RULES = (
     Rule(
         name="name in quotation marks and value in a sentence",
         hints=("' ", '" ', "` ", "input_value"),
-        needs=NAME_HINTS,
         after_name=True,
         pattern=rf"""{SENSITIVE_NAME}{QUOTE}\s[^\n"`:{{}}]{{0,80}}?
               (?:\bvalue[ ]["'`]?|:[ ]["'`]?)(?P<value>[^\s"'`,;]{{6,200}})

@@ -42,7 +42,6 @@ RULES = (
     Rule(
         name="value on the next line",
         hints=("\n",),
-        needs=NAME_HINTS,
         after_name=True,
         pattern=rf"""(?P<name>{SENSITIVE_NAME})(?P<between>[^\n]{{0,160}})\n
             (?:[ \t]*\n){{0,2}}[ \t]{{0,40}}
@@ -70,7 +69,8 @@ RULES = (
         ),
         pattern=rf"""(?<![\w./@:\-])(?P<account>{_ACCOUNT})(?P<sign>[ ]?[/|][ ]?|:[ ]?|[ ]\(|[ ])
             (?P<value>[^\s"'`/,;<>]{{6,64}})""",
-        gate=r"(?:admin|root|sa|super|postgres|oracle|ubuntu|guest|operator|svc|\\)[^\n]{0,60}?[/:| (][^\s]{0,60}[\d\-]",
+        gate=r"(?:admin|root|sa|user|postgres|oracle|ubuntu|guest|operator|svc[\w\-]{0,30}"
+        r"|\\[\w.\-]{1,40}|administrator|sysadmin)[ ]?[/|:( ][ ]?[^\s\"'`/,;<>]{0,60}[\d\-_.]",
         replacement=mask_account,
         rationale="admin / x, root:x, CORP\\jan:x",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redaction.rules.rule import NAME_HINTS, Rule
+from redaction.rules.rule import Rule
 from redaction.tables import mask_aligned, mask_columns
 
 _LINE_START = r"(?:\A|(?<=\n))"
@@ -13,7 +13,7 @@ RULES = (
     Rule(
         name="rows below their names",
         hints=("values",),
-        needs=NAME_HINTS,
+        with_name=True,
         pattern=r"""\((?P<names>[^()\n]{3,400})\)\s{0,4}values\s{0,4}\(
             (?P<rows>[^()\n]{3,2000})\)""",
         gate=r"\)\s{0,4}values\s{0,4}\(",
@@ -23,7 +23,7 @@ RULES = (
     Rule(
         name="table with a header",
         hints=("\n",),
-        needs=NAME_HINTS,
+        with_name=True,
         pattern=rf"""{_LINE_START}(?P<names>(?:[\w "'.\-]{{1,40}}[,;|]){{1,30}}[\w "'.\-]{{1,40}})\n
             {_ROWS}""",
         gate=r"[,;|][^\n]*\n|\n[^\n]*[,;|]",
@@ -33,7 +33,7 @@ RULES = (
     Rule(
         name="table between bars",
         hints=("|", "│", "┃", "║"),
-        needs=NAME_HINTS,
+        with_name=True,
         pattern=rf"""{_LINE_START}[ ]{{0,8}}
             (?P<names>[|│┃║][^|│┃║\n]{{1,60}}(?:[|│┃║][^|│┃║\n]{{1,60}}){{1,20}}[|│┃║])[ ]{{0,8}}\n
             (?P<rows>[ ]{{0,8}}[|+│┃║├╠╟┣][^\n]{{3,2000}}
@@ -45,7 +45,7 @@ RULES = (
     Rule(
         name="table of aligned columns",
         hints=("  ", "--"),
-        needs=NAME_HINTS,
+        with_name=True,
         pattern=rf"""{_LINE_START}(?=[^\n]{{0,300}}?[ ]{{2}}|[^\n]{{1,300}}\n[ \-]{{3,400}}\n)
             (?P<names>[A-Z][^\n|,;:=]{{4,300}})\n
             (?:(?P<dashes>{_DASHES})[ ]{{0,8}}\n)?
