@@ -20,7 +20,8 @@ class MirroredAdmin(ReadOnly, ModelAdmin[Any]):
 
     def indexed_search(self, text: str) -> Q | None:
         """Return the object with an id; no index has the names of all workspaces."""
-        return Q(graph_id=text.lower()) if GUID.fullmatch(text.lower()) else None
+        lower = text.lower()
+        return Q(graph_id__in=[text, lower]) if GUID.fullmatch(lower) else None
 
 
 @admin.register(Policy)

@@ -274,8 +274,10 @@
     else field.value = value;
   };
   const keepEntries = () => {
+    if (!user) return;
+    sessionStorage.removeItem(ENTRIES);
     const entries = formFields().filter(({ field }) => isChanged(field));
-    if (!user || !entries.length) return;
+    if (!entries.length) return;
     const values = Object.fromEntries(entries.map(({ field, key }) => [key, valuesOf(field)]));
     sessionStorage.setItem(
       ENTRIES,
