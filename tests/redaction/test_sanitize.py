@@ -356,6 +356,7 @@ def test_no_half_of_a_secret_survives(shape: str, context: str) -> None:
 
 #: How tools, devices and files write a password, without the punctuation of "name: value".
 NOTATIONS = [
+    "use <> as the key of the vault",
     "bcp runs.dbo.x out x.txt -S db7 -U loader -P <> -c",
     "jarsigner -keystore k.jks -storepass <> app.jar alias1",
     "openssl pkcs12 -export -out b.pfx -passout pass:<> -in b.pem",
