@@ -45,7 +45,7 @@ _ADDRESS = 400
 # The name at the start of a token, which "=" and "/" belong to.
 _NAME_IN_TOKEN = re.compile(r"(?i:sha\d{1,3}|nonce)-|[A-Za-z\d_\-/]{1,60}[=/]")
 _PUBLIC_BLOCK = re.compile(
-    r"-----BEGIN (?:CERTIFICATE|CERTIFICATE REQUEST|PUBLIC KEY|X509 CRL|PKCS7)-----"
+    r"-----BEGIN (?:CERTIFICATE|CERTIFICATE REQUEST|(?:RSA )?PUBLIC KEY|X509 CRL|PKCS7)-----"
     r"[^\-]{1,20000}(?:-----END|\Z)"
 )
 # The start of a certificate, and of a public key, in DER; a private key begins with its version.

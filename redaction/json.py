@@ -264,9 +264,10 @@ def _is_pin(value: object) -> bool:
 
 
 def _mask_text(value: object) -> str:
-    """Return the mask of a secret, or the value if it is a placeholder, hidden already, or a message."""
+    """Return the mask of a secret, or the value if it is none, such as a placeholder or a message."""
     text = _describe(value) if not isinstance(value, str) else value
     is_public = _PLACEHOLDER.fullmatch(text) or is_hidden(text) or is_message(text)
+    is_public = is_public or text.lower() in ("true", "false")
     return text if is_public else mask(text)
 
 

@@ -83,6 +83,8 @@ _NAME = re.compile(
         (?:Password|Passphrase|Secret|Token|Key|Pin|Credentials?)) ){_END}""",
     re.IGNORECASE | re.VERBOSE,
 )
+# Whether there is one.
+_STATE = re.compile(f"(?:true|false){_END}", re.IGNORECASE)
 # Words of sentences about a secret, types of values, and times.
 _WORDS = re.compile(
     r"""(?: ~ | null | none | nil | true | false | yes | no | on | off | not | is | was | were
@@ -163,7 +165,7 @@ _CASE_CHANGE = re.compile(r"[a-z][A-Z]")
 
 
 def is_reference(text: str, start: int, end: int) -> bool:
-    """Return whether a value is hidden, is to be filled in, or says where the secret is."""
+    """Return whether a value is hidden, is to be filled in, or says where the secret is or whether there is one."""
     while start < end and text[start] in "\"'":
         start += 1
     if _READER.match(text, start):
@@ -171,7 +173,7 @@ def is_reference(text: str, start: int, end: int) -> bool:
     is_quoted = text[start - 1 : start] in ("'", '"', "`")
     return any(
         kind.fullmatch(text, start, end) or (not is_quoted and kind.match(text, start))
-        for kind in (_HIDDEN, _PLACEHOLDER, _REFERENCE, _NAME)
+        for kind in (_HIDDEN, _PLACEHOLDER, _REFERENCE, _NAME, _STATE)
     )
 
 
