@@ -9,8 +9,10 @@ import functools
 import json
 import re
 import ssl
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -82,7 +84,7 @@ class Response:
 
 
 class Http:
-    """A pool of connections; call `close()` at the end."""
+    """A pool of connections, for several threads; call `close()` at the end."""
 
     def __init__(
         self,
@@ -95,6 +97,9 @@ class Http:
     ) -> None:
         self._response_seconds = response_seconds
         self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self._is_closed = False
         self._client = httpx2.Client(
             verify=ssl_context(ca_bundle),
             trust_env=trust_env,
@@ -127,7 +132,10 @@ class Http:
         with tracing.span(
             name, _attributes(method, url, headers), kind="client", parent=trace
         ) as span:
-            with self._client.stream(method, url, headers=headers, content=content) as response:
+            with (
+                self._kept_open(),
+                self._client.stream(method, url, headers=headers, content=content) as response,
+            ):
                 body = self._read(response)
             span.set({"http.response.status_code": response.status_code})
             return Response(response.status_code, response.headers, body)
@@ -149,8 +157,29 @@ class Http:
         return b"".join(chunks)
 
     def close(self) -> None:
-        """Close every connection."""
-        self._client.close()
+        """Close every connection, but not before the end of the requests of other threads.
+
+        A thread that reads from a closed TLS connection goes on with the number of its socket, which
+        may be that of another connection by then, such as the one to the database.
+        """
+        with self._lock:
+            self._is_closed = True
+            is_unused = not self._under_way
+        if is_unused:
+            self._client.close()
+
+    @contextmanager
+    def _kept_open(self) -> Iterator[None]:
+        with self._lock:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
+                is_last = self._is_closed and not self._under_way
+            if is_last:
+                self._client.close()
 
 
 def describe_path(url: str) -> str:

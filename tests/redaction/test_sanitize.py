@@ -665,10 +665,12 @@ def test_text_beside_a_secret_stays() -> None:
 
 HARMLESS = [
     '{"appConfigKey": "RequirePIN", "appConfigKeyValue": "true"}',
-    "-----BEGIN RSA PUBLIC KEY-----\n"
-    "MIIBCgKCAQEAxV5qOxTGZJv6kKFZu6EG2y3WTPRCA6f6FZoXG1D9KN5oVWDIheXX\n"
-    "Jpo3tRufTPuWX3oQ1LVwcOq2EDMkCoWXjludCdv4\n"
-    "-----END RSA PUBLIC KEY-----",
+    (
+        "-----BEGIN RSA PUBLIC KEY----- "
+        "MIIBCgKCAQEAxV5qOxTGZJv6kKFZu6EG2y3WTPRCA6f6FZoXG1D9KN5oVWDIheXX "
+        "Jpo3tRufTPuWX3oQ1LVwcOq2EDMkCoWXjludCdv4 "
+        "-----END RSA PUBLIC KEY-----"
+    ),
     "Password: This field is required.",
     "Mot de passe : obligatoire",
     "Contraseña: obligatoria",
