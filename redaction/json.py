@@ -22,7 +22,7 @@ from redaction import exact_json
 from redaction.graph_secrets import is_secret_property, is_secret_setting, secret_properties
 from redaction.marks import TRUNCATED, UNREADABLE, mask
 from redaction.naming import is_sensitive_name
-from redaction.ordinary import is_hidden, is_message
+from redaction.ordinary import is_hidden, is_message, is_state
 from redaction.text import MARGIN, WINDOW, normalize_text, sanitize_text, shorten
 
 KEY_MAX_LENGTH = 200
@@ -266,9 +266,8 @@ def _is_pin(value: object) -> bool:
 def _mask_text(value: object) -> str:
     """Return the mask of a secret, or the value if it is none, such as a placeholder or a message."""
     text = _describe(value) if not isinstance(value, str) else value
-    is_public = _PLACEHOLDER.fullmatch(text) or is_hidden(text) or is_message(text)
-    is_public = is_public or text.lower() in ("true", "false")
-    return text if is_public else mask(text)
+    is_public = is_hidden(text) or is_state(text) or is_message(text)
+    return text if is_public or _PLACEHOLDER.fullmatch(text) else mask(text)
 
 
 @lru_cache(maxsize=4096)

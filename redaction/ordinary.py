@@ -182,6 +182,11 @@ def is_hidden(value: str) -> bool:
     return _HIDDEN.fullmatch(value) is not None
 
 
+def is_state(value: str) -> bool:
+    """Return whether a value only says whether there is a secret: true or false."""
+    return _STATE.fullmatch(value) is not None
+
+
 def is_word(value: str) -> bool:
     """Return whether a value is one word of a sentence about a secret."""
     return _WORDS.fullmatch(value) is not None

@@ -12,7 +12,6 @@ from backups import redactions
 from backups.models import PolicyVersion, VersionRedaction
 from backups.redactions import redacted_payload, renew_redactions
 from dev.labeled import payloads, secrets
-from redaction import known_secrets
 from redaction.json import sanitize_payload
 from redaction.known_secrets import register_secret
 from redaction.patch import apply_patch, patch_between
@@ -22,11 +21,6 @@ from tests.support.factories.backups import PolicyVersionFactory
 
 pytestmark = pytest.mark.django_db
 SECRET = {"displayName": "Wi-Fi", "preSharedKey": "hunter2-hunter2", "id": "1"}
-
-
-@pytest.fixture(autouse=True)
-def fresh_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known_secrets, "_registry", known_secrets.KnownSecrets())
 
 
 def stored(workspace: Workspace, payload: dict[str, Any]) -> PolicyVersion:

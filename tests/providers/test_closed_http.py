@@ -19,9 +19,7 @@ SECONDS = 60
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tls")
-    ensure_certificate(folder, "localhost")
-    return folder
+    return tmp_path_factory.mktemp("tls")
 
 
 @pytest.fixture
