@@ -24,9 +24,10 @@ _PUBLIC_NAME = re.compile(
     r"""(?: (?:(?i:etag|ctag|if-none-match|if-match|hash|checksum|digest|integrity|sha-?\d{1,3}
             |content-sha256|md5|thumbprint|fingerprint|serial|cursor|skip_?token|delta_?token
             |continuation_?token|next_?link|delta_?link|boundary|certificate|correlation|commit
+            |thread-index|conversation-?index|unique[ ]?token[ ]?identifier|(?:source[ ]?)?anchor|immutable[ ]?id|object(?:guid|sid)|change[_-]?key|hash[ ]check|uti|bh|site-verification
             |x5t|x5t\#s256(?:[ ]header)?(?:[ ]is)?
             |x-amz-id-2|kid|sub[ ]claim(?:[ ]is)?|key[ _-]?id(?:entifier)?
-            |public[ _-]?key(?:token)?|(?:page|sync)_?token|certificate[_-]?data|peer
+            |public[ _-]?key(?:token)?|dkim1;[^\n]{0,40}[;\ ]p|(?:page|sync)_?token|certificate[_-]?data|peer
             |websocket-(?:key|accept)|nonce|key[ ]that[ ]matches|ssh-(?:rsa|dss|ed25519)
             |ecdsa-sha2-nistp\d{3}|data:image/[\w+.\-]{1,20};base64)
         | (?<![A-Za-z])h1 | (?<=["'])[nxy]

@@ -33,13 +33,13 @@ PAYLOAD_MAX_BYTES = 1024 * 1024
 # A value with a name that says it is public: random characters in it are no secret.
 _PUBLIC_NAME_AT_END = re.compile(
     r"(?:(?<![a-z])id|Ids?|tag|hash|digest|thumbprint|fingerprint|certificate|checksum|link|cursor"
-    r"|serialnumber|version|x5t(?:#s256)?)\Z|\A@odata\.",
+    r"|serialnumber|version|anchor|uniquetokenidentifier|objectguid|objectsid|changekey|x5t(?:#s256)?)\Z|\A@odata\.",
     re.IGNORECASE,
 )
 #: The names, in lower case, of what names the value beside it.
 _NAME_KEYS = (
     "name", "key", "appconfigkey", "displayname", "settingname", "valuename", "field", "label", "id",
-    "k", "property", "propertyname", "parameter", "variable", "setting", "attribute",
+    "k", "property", "propertyname", "parameter", "variable", "setting", "attribute", "question",
     "champ", "campo", "feld", "nom", "nombre", "nome", "naam", "navn", "nazwa",
 )  # fmt: skip
 #: The names, in lower case, of the value beside it, other than those with `value` in them.
@@ -48,6 +48,7 @@ _VALUE_KEYS = (
     "val",
     "data",
     "content",
+    "answer",
     "from",
     "to",
     "valeur",
@@ -56,6 +57,8 @@ _VALUE_KEYS = (
     "valore",
     "waarde",
 )
+#: The types, in lower case, of a credential whose value stands beside it.
+_SECRET_TYPES = ("password", "secret")
 #: The address of a secret in a vault, which stands beside its value.
 _SECRET_ADDRESS = re.compile(r"\Ahttps://[\w.\-]{1,80}/secrets/[\w\-/]{1,160}\Z")
 _OPTION = re.compile(r"--?[\w\-]{2,60}")
@@ -66,6 +69,28 @@ _MIN_PIN = 1000
 _SETTING_KEYS = ("settingdefinitionid", "omauri", "definitionid")
 #: The secret members of a JSON Web Key.
 _WEB_KEY_SECRETS = frozenset({"k", "d", "p", "q", "dp", "dq", "qi"})
+#: Its members that everybody may know, which look as random.
+_WEB_KEY_PUBLIC = frozenset({"n", "e", "x", "y"})
+#: The members of a password of Windows LAPS: account, time, and the password `p`.
+_LAPS = frozenset({"n", "t", "p"})
+#: The members of a `random_password` in the state of Terraform.
+_TERRAFORM_PASSWORD = frozenset({"length", "special", "result"})
+#: What a role may do with secrets: `"permissions": {"secrets": ["get", "list"]}`.
+_PERMISSIONS = ("get", "list", "set", "delete", "recover", "backup", "restore", "purge", "all")
+#: What is secret in the settings of SNMP, and beside a question that replaces a password.
+_SNMP_SECRETS = frozenset({"community", "communities", "rocommunity", "rwcommunity"})
+#: The keys of a service of Azure: `{"key1": "x", "key2": "y"}`.
+_NUMBERED_KEYS = ("key1", "key2")
+_MIN_KEY = 24
+#: The columns that identify a row, and no secret.
+_COLUMNS = ("primarykey", "primary_key", "primarykeys")
+_ANSWERS = frozenset({"answer", "answers"})
+#: `qrPin` of Microsoft Graph, the PIN of a sign-in with a QR code.
+_PIN_SECRETS = frozenset({"code"})
+_PIN_NAMES = ("pin", "qrpin")
+_SECURITY_QUESTION = re.compile(
+    r"(?:security|secret|recovery|challenge|reset)[_\-. ]?(?:questions?|answers?|qa)"
+)
 _PLACEHOLDER = re.compile(r"\{\{[\w.\-]{1,100}\}\}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]{24,}={0,2}\s{0,2}")
 _CONTAINERS = (Mapping, list, tuple, set, frozenset)
@@ -138,7 +163,7 @@ class _JsonSanitizer:
         if not self._spend(4):
             return _OVER_BUDGET
         if isinstance(value, Mapping):
-            return self._mapping(value, depth + 1, hidden)
+            return self._mapping(value, depth + 1, hidden, key)
         items = self._items(value, depth + 1, hidden, key)
         if isinstance(value, (set, frozenset)):
             items.sort(key=lambda item: json.dumps(item, sort_keys=True))
@@ -172,12 +197,17 @@ class _JsonSanitizer:
         return cleaned
 
     def _mapping(
-        self, mapping: Mapping[Any, object], depth: int, hidden: _Hidden
+        self, mapping: Mapping[Any, object], depth: int, hidden: _Hidden, parent: str
     ) -> dict[str, Any]:
         cleaned: dict[str, Any] = {}
         secret = secret_properties(mapping.get("@odata.type"))
         if "kty" in mapping or mapping.get("use") in ("sig", "enc"):
             secret |= _WEB_KEY_SECRETS
+        if _LAPS.issubset(mapping):
+            secret |= {"p"}
+        if _TERRAFORM_PASSWORD.issubset(mapping):
+            secret |= {"result"}
+        secret |= _secrets_of_parent(parent)
         names_secret, setting_is_secret = _named_secret(mapping)
         for key, value in mapping.items():
             text = str(key)
@@ -186,10 +216,12 @@ class _JsonSanitizer:
             lowered = text[-KEY_MAX_LENGTH:].lower()
             is_secret = lowered in secret or is_secret_property(lowered)
             is_secret |= lowered in _SECRETS_BY_NAME and isinstance(value, Mapping)
+            is_column = lowered in _COLUMNS and isinstance(value, list)
             if hidden is _Hidden.ALL or is_secret:
                 inner = _Hidden.ALL
             elif (
-                _is_sensitive(text[-KEY_MAX_LENGTH:])
+                (_is_sensitive(text[-KEY_MAX_LENGTH:]) and not is_column)
+                or (lowered in _NUMBERED_KEYS and _is_long_key(value))
                 or ((hidden is _Hidden.VALUES or names_secret) and _is_value(lowered))
                 or (setting_is_secret and lowered.startswith(("value", "simplesetting")))
             ):
@@ -198,7 +230,8 @@ class _JsonSanitizer:
                     value = str(value)  # noqa: PLW2901 - a number becomes a text with a mask
             else:
                 inner = _Hidden.NOTHING
-            item = self.sanitize(value, depth, inner, text)
+            is_public = "kty" in mapping and lowered in _WEB_KEY_PUBLIC
+            item = self.sanitize(value, depth, inner, "public_id" if is_public else text)
             if item is not _OVER_BUDGET:
                 cleaned[name] = item
             if self.budget < 0:
@@ -234,13 +267,24 @@ def _named_secret(mapping: Mapping[Any, object]) -> tuple[bool, bool]:
             names_secret = names_secret or _is_sensitive(str(value.get("label"))[-KEY_MAX_LENGTH:])
         if not isinstance(value, str):
             continue
-        if lowered in _NAME_KEYS:
+        if lowered in _NAME_KEYS or (lowered == "type" and value.lower() in _SECRET_TYPES):
             names_secret = names_secret or (
                 _is_sensitive(value[-KEY_MAX_LENGTH:]) or _SECRET_ADDRESS.search(value) is not None
             )
         elif lowered in _SETTING_KEYS:
             setting_is_secret = setting_is_secret or is_secret_setting(value)
     return names_secret, setting_is_secret
+
+
+@lru_cache(maxsize=4096)
+def _secrets_of_parent(name: str) -> frozenset[str]:
+    """Return the members, in lower case, that are secret in an object with this name."""
+    lowered = name[-KEY_MAX_LENGTH:].lower()
+    if "snmp" in lowered:
+        return _SNMP_SECRETS
+    if lowered in _PIN_NAMES:
+        return _PIN_SECRETS
+    return _ANSWERS if _SECURITY_QUESTION.search(lowered) else frozenset()
 
 
 def _is_value(name: str) -> bool:
@@ -259,6 +303,12 @@ def _is_secret_argument(option: object, value: object) -> bool:
     )
 
 
+def _is_long_key(value: object) -> bool:
+    if not isinstance(value, str) or len(value) < _MIN_KEY or " " in value:
+        return False
+    return any(map(str.isdigit, value))
+
+
 def _is_pin(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _MIN_PIN
 
@@ -266,7 +316,9 @@ def _is_pin(value: object) -> bool:
 def _mask_text(value: object) -> str:
     """Return the mask of a secret, or the value if it is none, such as a placeholder or a message."""
     text = _describe(value) if not isinstance(value, str) else value
-    is_public = is_hidden(text) or is_state(text) or is_message(text)
+    is_public = (
+        is_hidden(text) or is_state(text) or is_message(text) or text.lower() in _PERMISSIONS
+    )
     return text if is_public or _PLACEHOLDER.fullmatch(text) else mask(text)
 
 

@@ -82,7 +82,7 @@ class KnownSecrets:
 
     def mask(self, text: str) -> str:
         """Return the text with every known value masked, also where it is broken over lines."""
-        if not any(map(self._has_ending, {text, "".join(text.split())})):
+        if not self._by_ending or not any(map(self._has_ending, {text, "".join(text.split())})):
             return text
         return _mask_spans(text, [*self._spans(text), *self._wrapped_spans(text)])
 

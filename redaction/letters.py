@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 
 from redaction.entropy import has_changing_classes
+from redaction.vocabulary import is_unknown_word
 
 # How usual a letter is after another one, from 0 to 9, where 6 is as usual as by chance: a row for
 # each first letter. Counted in 12,000 words: the catalogs of Django in Czech, Danish, Dutch, English,
@@ -42,18 +43,22 @@ _PAIRS = (
 _MIN_LETTERS = 8
 _MIN_LENGTH = 6
 _LETTERS = re.compile(r"[A-Za-z]+")
+# A letter of Western Europe in JSON, also in JSON in JSON: `f\u00fcr`.
+_ESCAPED_LETTER = re.compile(r"(?<!\\)\\{1,8}u(00(?:[cdef][0-9a-f]|aa|ba))", re.IGNORECASE)
 # What has digits or signs and is no secret: an id, a date, a version, an address, a path, a variable, a
 # mask, a name with its value.
 _KNOWN_FORM = re.compile(
-    r"""[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12} | \d{4}-\d\d | v?(?:\d+:)?\d+(?:\.\d+)+\b
+    r"""[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?!-[0-9a-f]{4}) | err(?-i:[A-Z][a-z])\w+\Z | \d{4}-\d\d | v?(?:\d+:)?\d+(?:\.\d+)+\b
     | (?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}\Z | (?-i:[A-Z][A-Za-z\d\\]*(?:-[A-Za-z\d]+)+\$\Z)
     | [a-z]{2,8}0x[\da-f]+\Z | \d+[a-z]{0,2}\Z | \d{1,3}(?:文字|桁)
-      | 0x[0-9a-f]{1,16}\Z | \w{2,12}:// | (?:[a-z]:)?[/\\][\w./\\\-]*\Z
+      | [a-z][\w.\-]*/\d+(?:\.\d+)+\Z | (?:[a-z]+(?:\+|%20)){1,8}[a-z]+(?:&\S*)?\Z
+      | [\w.%+\-]+\.(?:xlsx?|docx?|pptx?|pdf|csv|txt|md|png|jpe?g|svg)\Z | [a-z]+&[a-z_]+=\S*\Z | [a-z]+(?:;[\w.\-]*){2,}\Z | 0x[0-9a-f]{1,16}\Z | (?:sha\d{1,3}|md5|ecdsa|rsa)-?with-?\w+\Z | \w{2,12}:// | (?:[a-z]:)?[/\\][\w./\\\-]*\Z
       | \$\{?[a-z_][\w.:]*\}?\Z | %\w+%\Z | [(\[{<]
-      | [a-z_\-]+\d{0,3}[=:](?:[^!#$%^*~?@\s]*\Z|\S*://) | [a-z_\-]{4,}\d{0,3}[=:] |
+      | [a-z_\-;]+\d{0,3}[=:](?:[^!#$%^*~?@\s]*\Z|\S*://) | [a-z_\-]{4,}\d{0,3}[=:] |
       \*{1,2}[^\W\d_]+\*{0,2}\Z | \w+\( | \#\d+ | [\w.\-]+…?@[\w\-]+\.
       | (?-i:[A-Z][A-Z\d]*(?:_[A-Z\d]+)+\Z)
-      | \#?(?:[a-z_\-]+[/.]){2,}[\w.\-]*\Z | (?:[a-z_\-]+/)+\Z | [a-z]+[?!*~]+\Z """,
+      | %[A-Z\d_]+-\d-[A-Z\d_]+ | \#?(?:[a-z_\-]+[/.]){2,}+[\w.\-]*\Z | (?:[a-z_\-]+/)+\Z | [a-z]+[?!*~]+\Z
+      | (?:[a-z][a-z\d\-]*\.){1,6}[a-z]{2,20}:\d{1,5}(?::\d)?\Z """,
     re.IGNORECASE | re.VERBOSE,
 )
 _WITH_DIGIT = re.compile(r"(?=.*[^\W\d_]).*\d", re.DOTALL)
@@ -76,12 +81,12 @@ _STRONG_SIGN = re.compile(r"[!@#$%^*?]")
 # class of Java, a package and its version, a format, a percentage, a pattern, an account of a guest.
 _OTHER_WITH_SIGN = re.compile(
     r"""\S*(?: :// | %[0-9a-f]{2}\S*%[0-9a-f]{2} | \w=[^=&]{0,60}& | @[\w\-]{1,60}\.[a-z] |
-        [\\/] | \#ext\# )
+        [\\/] | \#ext\# | [a-z]&\$?[a-z]+= )
       | [\w.\-]+\#\d+\Z | [\w.]+(?:\$\w+)+\Z | [a-z\d_.\-]+@v?\d[\w.\-]*\Z |
       (?-i:[a-z])[\w.\-]*@[a-z][a-z\d\-]*\Z
       | [\w.,\-]+%[.,;:)]?\Z | [*?^] | \S+\*\Z | [\w.\-]{4,}=\S* | [\w.\-]+=[^!#$%^*~?@\s]*\Z |
       [\w.]+:[^\s:]*\Z | [a-z]+\d{1,2}[?!]\Z
-      | \#\w+\Z | [\w.\-]*\?\w+\Z | ![a-z]+ | @[\w.\-/]+ | \$\S* | &\w+; """,
+      | \#\w+\Z | (?-i:[a-z\d_./\-]*\?[a-z_\d]+\Z) | ![a-z]+ | @[\w.\-/]+ | \$\S* | &\w+; """,
     re.IGNORECASE | re.VERBOSE,
 )
 # Words with numbers, and words in which digits replace letters, as people make passwords.
@@ -94,10 +99,12 @@ _MADE_OF_WORDS = re.compile(
 _PRODUCT = re.compile(r"[A-Z]?[a-z]{2,20}[\-_.]?\d{1,3}|[\w.\-]+:\d+")
 _HEXADECIMAL = re.compile(r"[0-9a-f]+|v\d.*|utf.*", re.IGNORECASE)
 _DIGIT_EDGES = re.compile(r"(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)")
-#: Words of texts that are no secrets.
-_ordinary_words: set[str] = set()
-_MAX_ORDINARY_WORDS = 4096
 _MAX_WORD = 60
+
+
+def with_letters(text: str) -> str:
+    """Return the text with the letters that JSON escapes."""
+    return _ESCAPED_LETTER.sub(lambda escaped: chr(int(escaped[1], 16)), text)
 
 
 def is_unlike_words(value: str, min_length: int = _MIN_LENGTH) -> bool:
@@ -106,11 +113,15 @@ def is_unlike_words(value: str, min_length: int = _MIN_LENGTH) -> bool:
     It has letters and digits, or a sign inside, or its letters stand in an order that no language
     has.
     """
-    value = value.rstrip(".,;:?)]}")
+    value = with_letters(value.rstrip(".,;:?)]}"))
     if len(value) < min_length or _KNOWN_FORM.match(value):
         return False
     if _LETTERS.fullmatch(value):
-        return len(_CASE_CHANGES.findall(value)) >= 3 or not _is_pronounceable(value.lower())
+        return (
+            len(_CASE_CHANGES.findall(value)) >= 3
+            or not _is_pronounceable(value.lower())
+            or is_unknown_word(value)
+        )
     has_digit = len(value) >= 8 and _WITH_DIGIT.match(value) is not None
     return has_digit or _SIGN_INSIDE.search(value) is not None
 
@@ -169,23 +180,12 @@ def is_like_password(value: str) -> bool:
     )
 
 
-def has_word_like_secret(text: str) -> bool:
-    """Return whether a text may have a word that `is_unlike_words` or `SECRET_LOOKING` describes.
+def is_like_secret(word: str) -> bool:
+    """Return whether a word of a text may be one that `is_unlike_words` or `SECRET_LOOKING` describes.
 
     A word is none if it has no digits and signs, and its letters are those of words, or if it is
-    short or a number. Such words are kept, as most texts have the same ones.
+    short or a number.
     """
-    words = set(text.split()) - _ordinary_words
-    if any(map(_is_like_secret, words)):
-        return True
-    if len(_ordinary_words) > _MAX_ORDINARY_WORDS:
-        _ordinary_words.clear()
-    if len(words) <= _MAX_ORDINARY_WORDS:
-        _ordinary_words.update(words)
-    return False
-
-
-def _is_like_secret(word: str) -> bool:
     if len(word) > _MAX_WORD:
         return True
     if _DIGIT_OR_SIGN.search(word):
@@ -197,6 +197,7 @@ def _is_like_secret(word: str) -> bool:
         len(_CASE_CHANGES.findall(word)) >= 3
         or _TWO_JOINTS.search(word) is not None
         or not all(map(_is_pronounceable, _LETTERS.findall(word.lower())))
+        or is_unknown_word(word.strip(_PUNCTUATION))
     )
 
 

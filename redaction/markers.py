@@ -34,7 +34,8 @@ _PLACE = re.compile(r"\{(\w+):(\d+)(?:-(\d+))?\}")
 # The character before a marker: none that belongs to a word, unless it ends an escape sequence.
 _START = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
 # What every form contains; most texts in a language do not.
-_LONG_WORD = re.compile(r"[\w+/~.:\-]{16}")
+_MIN_LENGTH = 16
+_LONG_WORD = re.compile(rf"[\w+/~.:\-]{{{_MIN_LENGTH}}}")
 _FILE = Path(__file__).parent / "data" / "markers.json"
 
 
@@ -49,12 +50,19 @@ class Marker:
 
 def mask_markers(text: str) -> str:
     """Return the text with every secret masked that has a public marker."""
-    if not _LONG_WORD.search(text):
+    words = _long_words(text)
+    if not _LONG_WORD.search(words):
         return text
     for literal, pattern in _PATTERNS:
-        if literal in text:
+        if literal in words and pattern.search(words):
             text = pattern.sub(mask_match, text)
+            words = _long_words(text)
     return text
+
+
+def _long_words(text: str) -> str:
+    """Return the words that are long enough for a form; none has a space inside."""
+    return " ".join([word for word in text.split() if len(word) >= _MIN_LENGTH])
 
 
 def _patterns() -> Iterator[tuple[str, re.Pattern[str]]]:

@@ -35,6 +35,19 @@ def mask_spans(text: str) -> list[tuple[int, int, int]]:
     return [(*each.span(), int(each[1] or len(each[0]))) for each in _MASK.finditer(text)]
 
 
+def hidden_values(text: str, masked: str) -> set[str]:
+    """Return what the masks of a text hide, if the rest of it is as it was."""
+    values = set()
+    place = end = 0
+    for start, next_end, hidden in mask_spans(masked):
+        place = text.find(masked[end:start], place) + start - end
+        old = masked[start:next_end]
+        value = old if text.startswith(old, place) else text[place : place + hidden]
+        values.add(value)
+        place, end = place + len(value), next_end
+    return values - {""}
+
+
 def without_counts(text: str) -> str:
     """Return the text with masks that do not say how much they hide, to compare what is visible."""
     return _MASK.sub(f"{MASK_START}]", text)

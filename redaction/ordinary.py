@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 
+from redaction.letters import with_letters
 from redaction.patterns import JOINED_WORDS, MASKED, SENSITIVE_NAME
 
 # What follows a value that is not in quotation marks.
-_END = r"""(?=[\s"'`,;:)\]}&<>|\\]|\.(?:\s|\Z)|\Z)"""
+_END = r"""(?=[\s"'`,;:)\]}&<>|\\]|[.?](?:[\s;.)]|\Z)|\Z)"""
 # Hidden by another program, or by this one.
 _HIDDEN = re.compile(
     rf"""(?: {MASKED} | x{{4,}} | (?:[*•●∙]{{2,}}[\- ]?){{2,20}}
@@ -24,7 +25,7 @@ _HIDDEN = re.compile(
 _PLACEHOLDER = re.compile(
     rf"""(?: (?:<|&lt;)[^\W\d_](?:\w|[ .,\-/|'’]){{0,60}}(?:>|&gt;) | ＜[^＜＞\n]{{1,60}}＞
     | \$?\{{\{{[^{{}}\n]{{1,100}}\}}\}}
-      | \{{[a-z_][a-z_.]{{0,60}}\}} | \[[a-z][a-z _.\-]{{0,60}}\] | \([a-z][a-z ,.\-]{{1,60}}\)
+      | \{{(?:[a-z_][a-z_.]{{0,60}})?\}} | \[[a-z][a-z _.\-]{{0,60}}\] | \([a-z][a-z ,.\-]{{1,60}}\)
       | @{{1,2}}[a-z_.]{{2,60}}@{{1,2}} | __[a-z_]{{2,60}}__ | \#\{{[a-z_.]{{2,60}}\}}\#?
       | \${{2}}[a-z_]{{2,60}}\${{2}}
       | your[_\-][a-z_\-]{{2,40}} | change[_\-]?(?:me|it|this) | replace[_\-]?me | placeholder
@@ -32,7 +33,7 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _MEMBERS = r"""(?:(?:\.|->|::|\?\.)[a-z_]{1,40}\d{0,3}(?:\([^()"'\n]{0,80}\))?
-    |\[["']?[a-z_]{1,40}["']?\])"""
+    |\[[:"']?[a-z_]{1,40}["']?\])"""
 _GETTER = r"""(?:get|read|fetch|load|find|lookup|resolve|env|ask|prompt|input|pop|param|var|ref
     |concat
     |file|open|json|form|headers|secret)\w{0,40}"""
@@ -48,6 +49,11 @@ _REFERENCE = re.compile(
       | (?:op|vault|file|env|secretref|keyring|ssm|awssm|sops
       |ref\+\w{{2,12}})://?[a-z][\w.\-/\#]{{2,200}}
       | (?:env|file|vault|secretref):[a-z/][a-z_./\-]{{2,200}}(?:\#[a-z_]{{1,60}})?
+      | (?:Win(?:32|64)|MSIL|JS|VBS|O97M|HTML|Linux|AndroidOS|MacOS)/[\w.!\-]{{2,60}}
+      | (?:HKLM|HKCU|HKCR|HKU|HKEY_\w{{2,20}})[:\\][^\s"']{{0,300}}
+      | \[\d{{1,3}}\ [a-z]{{2,20}}[^\]\n]{{0,120}}\]
+      | [a-z]\w{{1,40}}(?:\.\w{{1,40}}){{1,6}}\#\w{{1,60}}:?
+      | (?:kv|secrets?)(?:/[a-z\d_\-]{{1,60}}){{1,8}}(?::[a-z_]{{2,40}})?
       | arn:aws[\w\-]{{0,10}}:[\w:/\-]{{10,200}} | projects/[\w\-]{{1,60}}/secrets/[\w\-/]{{1,120}}
       | (?:~|\.{{1,2}})/[\w.\-/]{{1,200}} | (?:/[a-z_.\-]{{2,40}}\d{{0,3}}){{2,12}}/?
       | [a-z]:\\{{1,2}}[\w.\-\\ ]{{3,200}}
@@ -56,19 +62,20 @@ _REFERENCE = re.compile(
       |response|process
           |os|env|params|options|opts|cfg|conf|secrets|inputs|github|form|user|client|session
           |credentials?
-          |cred|context|ctx|values?|random_password|kwargs|key|account){_MEMBERS}{{1,6}}
+          |cred|context|ctx|values?|random_password|kwargs|key|account
+          |(?:azure(?:rm|ad)|aws|google|vault|kubernetes|tls|onepassword)_[a-z_]{{2,60}}\.[a-z_]{{1,40}}\d{{0,3}}){_MEMBERS}{{1,6}}
       | (?:await[ ]
       |new[ ])?(?!hex\()[a-z_]{{1,40}}(?:\d{{1,3}}
-      (?=\())?{_MEMBERS}{{0,4}}{_ARGUMENTS}{_MEMBERS}{{0,4}}
-      | (?:await[ ])?(?:[a-z_]{{2,40}}(?:\([^()"'\n]{{0,80}}\))?(?:\.
-      |::)?){{0,4}}(?:\b{_GETTER})?[(\[]["'][a-z_.\-/]{{1,80}}["']
+      (?=[(.]))?{_MEMBERS}{{0,4}}{_ARGUMENTS}{_MEMBERS}{{0,4}}
+      | (?:await[ ])?(?:[a-z_]{{2,40}}(?:\([^()"'\n]{{0,80}}\)(?:\.|::)?|\.|::)){{0,4}}
+          (?:[a-z_]{{2,40}}|\b{_GETTER})?[(\[]["'][a-z_.\-/]{{1,80}}["']
           (?:,[ ]?["']?[a-z_.\-/]{{0,80}}["']?){{0,4}}[)\]]{_MEMBERS}{{0,4}} ){_END}""",
     re.IGNORECASE | re.VERBOSE,
 )
 # The start of a command, of an expression or of a YAML tag that reads the secret.
 _READER = re.compile(
     r"""(?:\w{1,30}\.){0,2}(?:getpass|raw_input|input|prompt|ask)\w{0,12}\(\s?["']
-      | \$\([ ]?(?!echo|printf)[a-z] | \([ ]?[a-z]{2,12}-[a-z]\w{2,40}\b(?!-)
+      | \(\?[<:=!P] | \$\([ ]?(?!echo|printf)\$?[a-z] | \([ ]?[a-z]{2,12}-[a-z]\w{2,40}\b(?!-)
       | @microsoft\.keyvault\( | @\{ | <%=?[ ]
       | (?:get|read|new|convertto|convertfrom|import|invoke|select|receive
       |resolve)-[a-z]{3,40}(?=[\s)|;,]|\Z)
@@ -83,12 +90,15 @@ _NAME = re.compile(
         (?:Password|Passphrase|Secret|Token|Key|Pin|Credentials?)) ){_END}""",
     re.IGNORECASE | re.VERBOSE,
 )
+# What stands before a secret in a header, and what joins a text in quotation marks with a variable.
+_SCHEME = re.compile(r"(?:Bearer|Basic|Token|ApiKey|SSWS|Splunk|Bot)[ ]", re.IGNORECASE)
+_JOINED = re.compile(r"""["'`][ ]?(?:\+|\.|&|\.\.|<>|\|\|)[ ]?[$@]?[a-z_]""", re.IGNORECASE)
 # Whether there is one.
 _STATE = re.compile(f"(?:true|false){_END}", re.IGNORECASE)
 # Words of sentences about a secret, types of values, and times.
 _WORDS = re.compile(
     r"""(?: ~ | null | none | nil | true | false | yes | no | on | off | not | is | was | were
-    | must
+    | must | e-mails?
     | too | the | a | an | and | or | for | of | to | in | str | int | bool | bytes | undefined
     | default
     | string | securestring | secretstr | text | optional\[\w{2,20}\] | inherit | omit | public
@@ -127,6 +137,16 @@ _WORDS = re.compile(
     | desactivad[oa] | desativad[oa] | disattivat[oa] | uitgeschakeld | wyłączone | inaktiverad
     | wird
     | werden | changes
+    | (?-i:err[A-Z]\w{3,40}) | write-only | read-only | DEBUG | INFO | WARN(?:ING)? | ERROR | TRACE | FATAL | &(?:mut\ )?(?:str|string)
+    | unavailable | unaffected | available | forgotten | completed? | successful | compromised | accepted
+    | protected | encrypted | unbekannt | zurückgesetzt | unverändert | vergessen | gesperrt | hinterlegt
+    | gespeichert | aktualisiert | erfolgreich | ongewijzigd | onbekend | vergeten | gewijzigd | ingesteld
+    | opgeslagen | inconnue? | inchangée? | oubliée? | enregistrée? | réinitialisée? | bloquée?
+    | desconocid[oa] | olvidad[oa] | guardad[oa] | actualizad[oa] | bloquead[oa] | sconosciut[oa]
+    | dimenticat[oa] | salvat[oa] | aggiornat[oa] | bloccat[oa] | desconhecid[oa] | esquecid[oa]
+    | zmienione | zapisane | zablokowane | nieznane | ukendt | glemt | ændret | okänt | ändrat | glömt
+    | ukjent | endret | tuntematon | vaihdettu | neznámé | změněno | tajne | automatically | manually
+    | files | compat | sss | systemd | winbind | done | wordt | worden
     | allowed | escrowed | signing | minimum | erforderlich | abgelaufen | ungültig | fehlt
     | leer | nicht
     | requis | expiré | requerida
@@ -138,7 +158,7 @@ _WORDS = re.compile(
 _EXAMPLE = re.compile(r"password|passwd|pass|pwd|secret", re.IGNORECASE)
 # What a form says about a field that is named password.
 _MESSAGE = re.compile(
-    r"""[\[\s"'\\]{0,8}(?:This|The|Your|Ensure|Enter|Please|Must)\ [A-Za-z\d ,.()'\-]{8,300}\.
+    r"""(?:[\[\s"',\\]{0,8}(?:This|The|Your|Ensure|Enter|Please|Must)\ [A-Za-z\d ,.()'\-]{8,300}\.){1,8}
     [\]\s"'\\]{0,8}""",
     re.VERBOSE,
 )
@@ -159,7 +179,7 @@ _NAMING = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _LETTERS = r"[^\W\d_]{1,30}(?:['’][^\W\d_]{1,10})?"
-_SENTENCE_AFTER_COLON = re.compile(rf"{_LETTERS},?[ ]{_LETTERS}(?![\w:=/\\@\-])")
+_SENTENCE_AFTER_COLON = re.compile(rf"{_LETTERS},?[ ](?:\d{{1,4}}[ ])?{_LETTERS}(?![\w:=/\\@\-])")
 _SENTENCE_AFTER_SPACE = re.compile(rf"{_LETTERS}[ ]{{1,20}}{_LETTERS}[ ]{_LETTERS}(?![\w:=/\\@\-])")
 _CASE_CHANGE = re.compile(r"[a-z][A-Z]")
 
@@ -171,6 +191,11 @@ def is_reference(text: str, start: int, end: int) -> bool:
     if _READER.match(text, start):
         return True
     is_quoted = text[start - 1 : start] in ("'", '"', "`")
+    scheme = _SCHEME.match(text, start, end)
+    if scheme:
+        start = scheme.end()
+        if _READER.match(text, start) or (start == end and _JOINED.match(text, end)):
+            return True
     return any(
         kind.fullmatch(text, start, end) or (not is_quoted and kind.match(text, start))
         for kind in (_HIDDEN, _PLACEHOLDER, _REFERENCE, _NAME, _STATE)
@@ -189,7 +214,7 @@ def is_state(value: str) -> bool:
 
 def is_word(value: str) -> bool:
     """Return whether a value is one word of a sentence about a secret."""
-    return _WORDS.fullmatch(value) is not None
+    return _WORDS.fullmatch(with_letters(value)) is not None
 
 
 def is_passphrase(value: str) -> bool:

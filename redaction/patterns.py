@@ -20,7 +20,7 @@ def _parts(alternatives: str) -> list[str]:
 QUOTE = r"""(?: \\{0,7}["'`] | &(?:amp;)?(?:quot|apos|\#0?3[49]|\#x2[27]); | %(?:25){0,2}2[27] )"""
 SPACE = r"(?: \s | \+ | %(?:25){0,2}(?:20|0[AD9]) | \\{1,7}[rnt] )"
 NOT_ESCAPED = r"(?<!\\)(?<!%5C)(?<!%255C)"
-OPTIONAL_SPACE = rf"{SPACE}{{0,16}}"
+OPTIONAL_SPACE = rf"{SPACE}{{0,40}}"
 SLASH = r"(?: / | %(?:25){0,2}2F )"
 DOLLAR = r"(?: \$ | %(?:25){0,2}24 )"
 TAG_START = r"(?: < | &lt; | %(?:25){0,2}3C )"
@@ -40,7 +40,8 @@ MASKED = r"\[redacted(?::\d{1,9})?\]"
 # Passwords, and keys, tokens and secrets, in other languages.
 FOREIGN_PASSWORDS = alternatives(words(PASSWORDS))
 FOREIGN_KEYS = rf"""(?: (?<![a-zäöüß])[a-zäöüß]{{2,30}}-?schlüssel
-    | (?: {alternatives(words(KEYS))} | 鍵 | (?<![a-z])mdp )(?:n|t)? )"""
+    | (?: (?:(?<![a-z])|(?=sleutel|n[øo]gle|n[øo]kkel|nyckel|avain))
+      {alternatives(words(KEYS))} | 鍵 | (?<![a-z])mdp )(?:n|t)? )"""
 FOREIGN_KEY_HINTS = (
     *(hint for hint in longest_parts(words(KEYS)) if hint not in ("acces", "secre")),
     "secreto", "d'acc", "d’acc", "鍵", "mdp",
@@ -50,7 +51,7 @@ FOREIGN_HINTS = (
     *FOREIGN_KEY_HINTS, "%c3%b1",
 )  # fmt: skip
 # Names that a password follows also in a sentence.
-PASSWORD_NAME = rf"""(?: pass(?:word|wd|wrd|[ \-]?phrase|code) | pwd
+PASSWORD_NAME = rf"""(?: pass(?:word|wd|wrd|wrod|owrd|[ \-]?phrase|code) | pwd
     | (?<![a-z])(?:l2tp|ike|wpa[23]?)?psk(?:secret)?
     | pre-?[ ]?shared[ \-]?key | (?:shared|client|radius|l2tp)[ _\-]?secret | access[ ]pass
     | (?<![a-z])(?:pw|mdp|ww)(?![a-z]) | (?:security|secret)[ ]answer
@@ -59,7 +60,7 @@ PASSWORD_NAME = rf"""(?: pass(?:word|wd|wrd|[ \-]?phrase|code) | pwd
 COPULA = r"""(?: (?:(?:has|have|had|a)\ (?:been|été)\ | (?:is|was|wurde)\ )?(?:now\ )?
       (?:set|changed|reset|updated|chang[ée]e?|modifi[ée]e?|cambiada|alterada|gewijzigd
       |zmienion[eoy])\ (?:to|en|a|para|por|naar|na)
-    | has\ been\ generated | (?:is|was)\ generated | is | was | ist | war | lautet | wurde\ auf
+    | has\ been\ generated | (?:is|was)\ generated | is | was | ist | war | lautet | c['’]est | wurde\ auf
     | est | es | é | è | jest | to | este | är | er | (?<=a[ ])on
     | は | 为 | 為 | 是 )(?:\ now|\ jetzt)?[ ]?:?"""
 
@@ -77,7 +78,7 @@ OWNER = r"""(?: [ ](?:temp(?:orary|oral|oranea|or[áa]ria|oraire)|initial[e]?|in
 GAP = r"(?:[_\-. +]|%(?:25)?20)?"
 # What a key opens or who has it: `wifiKey`, `api-key`, `PRIVATE_KEY`.
 KEY_OWNERS = (
-    r"api|access|account|private|encryption|decryption|signing|signature|master|subscription"
+    r"api|access|account|symm(?:etric)?|private|encryption|decryption|signing|signature|master|subscription|unseal|client|acct|enroll"
     r"|functions?|fernet|credential|storage|recovery|host|service|deploy|ssh|hmac|shared|session"
     r"|workspace|primary|secondary|decrypt|encrypt|crypt|cipher|admin|query"
     r"|auth(?:entication|orization)?|webhook|sas|product|licen[sc]e|network|wi-?fi|wlan|wireless"
@@ -87,7 +88,9 @@ KEY_OWNERS = (
     r"|ingest(?:ion)?|write|publish(?:er|ing)?|server|hotspot|guest|rest|root"
 )
 # The same for words that are also the end of others.
-_KEY_OWNERS_ALONE = r"dd[_\-]app|app|application|mac|aes|data|bot"
+_KEY_OWNERS_ALONE = (
+    r"dd[_\-]app|app|application|mac|aes|data|bot|nonce|logged[_\-]in|secure[_\-]auth"
+)
 # Whose password an abbreviation names: `smtp_pw`, `dbpass`.
 OWNERS_OF_ABBREVIATIONS = (
     r"bind|root|admin|user|login|account|smtp|imap|pop3?|mail|email|ldap|ftp|sftp|ssh|db|sql|pg"
@@ -96,7 +99,7 @@ OWNERS_OF_ABBREVIATIONS = (
 )
 _CODE_OWNERS = (
     r"bypass|unlock|auth|activation|recovery|verification|confirmation|pairing|security|access|door"
-    r"|alarm|safe|backup|otp|mfa|2fa|sms|kiosk(?:mode)?exit"
+    r"|alarm|disarm|safe|backup|otp|mfa|2fa|sms|integration|kiosk(?:mode)?exit|reg|registration|enroll?ment"
 )
 _PIN_OWNERS = r"lock|device|user|startup|exit|kiosk|security"
 # What can follow the noun in a name: a form of the value, or which of several it is.
@@ -110,7 +113,7 @@ NAME_SUFFIX = r"""(?: [_\-.]? (?: base64|b64|hex|raw|hash|value|text|plain(?:[_\
 # A name whose value is secret. The end of the name decides: `db_password` matches;
 # `password_policy_name`, `token_type` and `secretReferenceValueId` do not.
 SENSITIVE_NAME = rf"""(?:
-    (?: pass(?:word|wd|wrd|[ _\-]?phrase|code) | {FOREIGN_PASSWORDS}(?:_[a-z]{{2,12}}(?=\s?=))?
+    (?: pass(?:word|wd|wrd|wrod|owrd|[ _\-]?phrase|code) | {FOREIGN_PASSWORDS}(?:_[a-z]{{2,12}}(?=\s?=))?
       | pwd | psk | (?: (?<![a-z]) | {OWNERS_OF_ABBREVIATIONS}
       | (?-i:(?<=[a-z])(?=P[Ww](?![a-z]))) )_?pw
       | (?: (?<![a-z]) | {OWNERS_OF_ABBREVIATIONS} | (?-i:(?<=[a-z])(?=Pass)) )_?pass
@@ -124,6 +127,9 @@ SENSITIVE_NAME = rf"""(?:
       | (?<![a-z])token_?id(?={QUOTE}?\s?[:=]\s?{QUOTE}?(?:{GUID}|[0-9a-f]{{20,64}})(?![\w\-]))
       | (?:{KEY_OWNERS}|(?<![a-z])(?:{_KEY_OWNERS_ALONE})){GAP}key
       | (?<=[a-z\d]_)key(?={QUOTE}?\s?[:=]\s?{QUOTE}?[a-z\d+/=]{{24,}}(?![\w.\-]))
+      | unseal[ ]key[ ]\d | (?<![a-z])skey | bw_session | (?<![a-z])(?:bprt|phash)
+      | (?<![a-z])key[12](?={QUOTE}?\s?[:=]\s?{QUOTE}?[a-z\d+/]{{24,}})
+      | (?<![a-z])bearer(?={QUOTE}?\s?=\s?["'])
       | client{GAP}state | key{GAP}(?:material|content)
       | (?:{_CODE_OWNERS}){GAP}code
       | (?: (?<![a-z]) | (?:{_PIN_OWNERS}) | (?-i:(?<=[a-z])(?=P[Ii][Nn](?![a-z]))) )
@@ -148,7 +154,7 @@ _NOUN_BEGINNINGS = (
     "mnemonic", "totp", "otp", "mfa", "oath", "connect[.i]", "assertion", "saml",
     "code[_-]?verifier", "device[_-]?code", "sig", "authorization",
     "authtok", "credential", "cookie", "estsauth", "sess", "jsess", "phpsess", "asp", "mdp", "ww",
-    "masterauth", "master_auth", "security[_. +-]?answer", "auth[_. +-]?salt", "nonce[_. +-]?salt",
+    "unseal key", "key[12]", "skey", "bw_session", "bprt", "phash", "bearer", "masterauth", "master_auth", "security[_. +-]?answer", "auth[_. +-]?salt", "nonce[_. +-]?salt",
     "logged_in[_. +-]?salt", "hash[_. +-]?salt",
 )  # fmt: skip
 # How a name begins, in lower case: what is looked for first, because it takes little time. The
@@ -162,6 +168,14 @@ _BEGINNINGS = [
     *(f"{owner}(?:[_. +-]|%(?:25)?20)?code" for owner in _parts(_CODE_OWNERS)),
     *(f"{owner}pin" for owner in _parts(_PIN_OWNERS)),
 ]
+#: Every name has one of these at its beginning.
+NAME_PARTS = frozenset(
+    [
+        *(max(re.findall(r"[a-z\d]+", noun), key=len) for noun in _NOUN_BEGINNINGS),
+        *(beginning.split("[")[0].strip() for beginning in beginnings(words(PASSWORDS))),
+        *("key", "pass", "pw", "code", "pin"),
+    ]
+)
 NAME_START = "|".join(
     f"{first}(?={'|'.join(sorted({each[1:] for each in _BEGINNINGS if each[0] == first}))})"
     for first in sorted({each[0] for each in _BEGINNINGS})
@@ -207,7 +221,8 @@ JOINED_WORDS = r"(?-i:[a-z]{3,16}(?:[\-_.][a-z]{2,16}){2,8})"
 # A value that no sentence has after "password": at least eight characters with a digit and no date,
 # version, id or address, or six with a sign or changes of case inside.
 SECRET_LOOKING = rf"""(?: (?!{GUID}|\d{{4}}-\d\d|v?\d+(?:\.\d+)+\b|https?:
-    |(?-i:[a-z_.\-]{{4,30}}[=:][^=\s])|\[redacted|[/$%({{<])
+    |(?-i:[a-z_.\-]{{3,40}}[=:][^=\s])|[a-z_.\-]{{4,40}}[=:](?![^\s"'`]{{0,60}}[!@\#$^*+~?=])
+    |[/$%({{<\[])
     (?= [^\s"'`]{{0,60}}\d[^\s"'`]{{0,60}} (?<=[^\s"'`]{{8}})
     | (?-i:(?:[^\s"'`A-Z]{{0,20}}[a-z][A-Z]{{1,9}}){{2}})
       | [^\s"'`]{{0,60}}[!@\#$%^*+=~][^\s"'`.,;] | {JOINED_WORDS}(?![\w\-]) )
@@ -225,9 +240,9 @@ KEY_CONTENT_HINTS = (
     "kulcstartalom", "anahtar", "содержимое", "περιεχόμενο", "内容", "內容", "コンテンツ", "콘텐츠",
 )  # fmt: skip
 # What names one member of an object and the other one as its value, also in other languages.
-NAME_MEMBER = r"(?:\w{0,40}?(?:name|key)|id|k|property|parameter|variable|setting|attribute|field|label|champ|campo|feld|nom|nombre|nome|naam|navn|nazwa)"
+NAME_MEMBER = r"(?:\w{0,40}?(?:name|key)|id|k|property|parameter|variable|setting|attribute|field|label|question|champ|campo|feld|nom|nombre|nome|naam|navn|nazwa)"
 VALUE_MEMBER = (
-    r"(?:\w{0,40}?value\w{0,20}|v|val|data|content|from|to|valeur|valor|wert|valore|waarde)"
+    r"(?:\w{0,40}?value\w{0,20}|v|val|data|content|answer|from|to|valeur|valor|wert|valore|waarde)"
 )
 SEVERAL_WORDS = r"(?:[a-z]{3,20}[ ]){2,7}[a-z]{3,20}"
 
@@ -239,7 +254,7 @@ VALUE_OPEN = rf"""(?: \*{{1,2}}(?!\*) | [(\[]{{1,2}} | <{_MARKUP}> ){{0,2}}"""
 BESIDE = r"""(?: [→⇒➜➔⟶»›│║┃¦|≔] | [\-=~]{1,2}> | :: | [–—] | \.{2,60}[ ]?:? |
     [:=：＝]{1,2}(?=[ ]?[*`<(\[]) | :\*{1,2}(?!\*) | (?<=[ ])--?(?=[ ]) )"""
 # Words between a name and the verb of a sentence: whose secret it is, and what happened to it.
-WORDS_BETWEEN = r"""(?: [ ](?!and\ |but\ |or\ |und\ |oder\ |which\ )[^\s:=;!?|<>]{1,60} ){0,10}?"""
+WORDS_BETWEEN = r"""(?:[ ]\([^()\n]{1,60}\))? (?: [ ](?!and\ (?!(?:re)?set\ )|but\ |or\ |und\ |oder\ |which\ )[^\s:=;!?|<>]{1,60} ){0,10}?"""
 # The verbs of sentences about secrets, and the words before the value.
 VERB = r"""(?: is | was | now | to | been | as | be | ist | lautet | war | auf | est | en | sur
     | es | a | è | su | é | para | por | naar
@@ -247,14 +262,18 @@ VERB = r"""(?: is | was | now | to | been | as | be | ist | lautet | war | auf |
     | is\ nu | to | jest | na | är | er | til | till | (?<=a[ ])on | je | este | на | это |
     jako | como
     | comme | als | olarak
+    | geworden | werd | wurde | werden | devenu | diventata? | fica | ficou | blev | ble
     | has\ (?:the\ )?value | with\ value | used | entered | using
-    | with )(?:\ (?:now|jetzt|nu|ahora|ora|agora|the\ following))?[ ]?:?"""
+    | reads | says | with )(?:\ (?:now|still|jetzt|noch|nu|ahora|ora|agora|the\ following
+    |(?:wie|as|so\ wie|comme|como|come|zoals|som)\ (?:besprochen|vereinbart|immer|üblich|gehabt|discussed
+    |agreed|promised|usual|always|before|convenu|d['’]habitude|discuté|acordado|siempre|combinado|sempre
+    |concordato|besproken|afgesproken|altijd|avtalt|aftalt|överenskommet)))?[,:]?[ ]?:?"""
 VERB_BEFORE = r"""(?: is | was | as | for | are | ist | als | für | war | est | comme | pour
     | es | como | para | è | come | per | é
     | jest | to | jako | är | som | er | je | on | это | как | used\ as )"""
 # A value that only a password is: letters or digits on both sides of a sign that no word, path or
 # address has.
-WITH_SIGN_INSIDE = r"""(?: (?![/$%({<\[]|https?:|[\w.\-]*://)(?=[^\s"'`]{0,40}[A-Za-z\d][!^*?\#$%&+][A-Za-z\d])
+WITH_SIGN_INSIDE = r"""(?: (?![/$%({<\[]|https?:|[\w.\-]*://|\d{4}-\d\d-\d\dT)(?=[^\s"'`]{0,40}[A-Za-z\d][!^*?\#$%&+][A-Za-z\d])
     (?=[^\s"'`]{0,60}(?:\d|(?-i:[a-z][^\s"'`]{0,40}[A-Z]|[A-Z][^\s"'`]{0,40}[a-z])))
     (?![^\s"'`]{0,60}[/=\\@<>{}()\[\]|])
     [^\s"'`]{5,59}[^\s"'`,;:.)\]}](?=[,;:.)\]}]{0,3}(?:[\s"'`]|\Z)) )"""

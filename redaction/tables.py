@@ -7,7 +7,7 @@ import re
 
 from redaction.letters import is_unlike_words
 from redaction.marks import mask
-from redaction.ordinary import is_passphrase, is_reference, is_word
+from redaction.ordinary import is_name_of_resource, is_passphrase, is_reference, is_word
 from redaction.patterns import PASSWORD_NAME, SENSITIVE_NAME
 
 _DELIMITERS = ",;|│┃║"
@@ -16,15 +16,16 @@ _SENSITIVE_COLUMN = re.compile(_COLUMN.format(name=SENSITIVE_NAME), re.IGNORECAS
 _PASSWORD_COLUMN = re.compile(
     _COLUMN.format(name=f"(?:{PASSWORD_NAME}|pass|pw)"), re.IGNORECASE | re.VERBOSE
 )
-_MIN_TOKEN = 12
 _RULE = re.compile(r"[\-=:+|─━═┼╪╫╬├┤╠╣ ]+")
-_CODE_NAME = re.compile(r"(?:pin|puk|otp|code)s?\Z", re.IGNORECASE)
+_CODE_NAME = re.compile(r"(?:pin|puk|otp|code)s?[\s\"'`*]*\Z", re.IGNORECASE)
+_GROUPS_OF_DIGITS = re.compile(r"\d{4,8}(?:-\d{4,8}){2,7}")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?!\w)|\d{1,2}[./]\d{1,2}[./]\d{4}(?!\w)")
 _WORD = re.compile(r"\S+(?:[ ]\S+)*")
 
 
 def mask_columns(match: re.Match[str]) -> str:
     """Mask the values of the columns, in rows below their names, whose name is that of a secret."""
-    names = match["names"]
+    names = match["names"].replace("||", "|")
     delimiter = max(_DELIMITERS, key=names.count)
     columns = names.split(delimiter)
     hidden = {place for place, name in enumerate(columns) if _SENSITIVE_COLUMN.fullmatch(name)}
@@ -73,12 +74,17 @@ def _mask_aligned_cell(row: str, place: int, starts: list[int], name: str) -> st
         start = starts[place]
         end = starts[place + 1] if place + 1 < len(starts) else len(row)
     cell = row[start:end]
-    value = cell.strip()
-    is_password = _PASSWORD_COLUMN.fullmatch(name) is not None
-    is_code = value.isdigit() and 4 <= len(value) <= 10 and _CODE_NAME.search(name) is not None
-    if is_password or is_code or is_unlike_words(value, _MIN_TOKEN) or is_passphrase(value):
-        return row[:start] + _mask_cell(cell, name) + row[end:]
-    return row
+    return row[:start] + _mask_cell(cell, name) + row[end:]
+
+
+def _is_secret(value: str, name: str) -> bool:
+    """Return whether a value below "Token" or "Key" is a secret, and not what one is called."""
+    if value.isdigit():
+        return 4 <= len(value) <= 10 and _CODE_NAME.search(name) is not None
+    if " " in value or is_name_of_resource(value):
+        return False
+    is_key = _GROUPS_OF_DIGITS.fullmatch(value) is not None
+    return is_key or is_unlike_words(value) or is_passphrase(value)
 
 
 def _with_rows(match: re.Match[str], rows: list[str]) -> str:
@@ -102,6 +108,6 @@ def _mask_cell(cell: str, name: str) -> str:
     first, *others = value.split()
     if is_word(first) or any(is_word(word) and not word.isdigit() for word in others):
         return cell
-    if others and not _PASSWORD_COLUMN.fullmatch(name):
-        return cell  # Below "Token" or "Key": what it is called.
+    if _DATE.match(value) or not (_PASSWORD_COLUMN.fullmatch(name) or _is_secret(value, name)):
+        return cell
     return cell.replace(value, mask(value))

@@ -6,13 +6,15 @@ import re
 
 from redaction.entropy import mask_random_tokens
 from redaction.known_secrets import mask_known_secrets, secrets_generation
-from redaction.marks import ELLIPSIS, is_cut_mask, mask, mask_spans
+from redaction.letters import is_unlike_words
+from redaction.marks import ELLIPSIS, hidden_values, is_cut_mask, mask, mask_spans
 from redaction.rules import mask_secret_formats
 
 WINDOW = 20_000
 #: The characters after the window that are read as well: a secret across its edge is seen whole.
 MARGIN = 2_000
 MAX_ROUNDS = 8
+_MIN_REPEATED = 8
 
 _ANSI_SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]"
@@ -68,6 +70,8 @@ def _sanitize(text: str, max_length: int, *, keep_newlines: bool, guess: bool) -
         cleaned = mask_secret_formats(cleaned)
         if guess:
             cleaned = mask_random_tokens(cleaned)
+        if cleaned != text:
+            cleaned = _mask_repeated(text, cleaned)
         if excess:
             cleaned, excess = _without_end(cleaned, excess), 0
         if not keep_newlines:
@@ -77,6 +81,14 @@ def _sanitize(text: str, max_length: int, *, keep_newlines: bool, guess: bool) -
             return text
         text = cleaned
     return shorten(mask(text), max_length)
+
+
+def _mask_repeated(text: str, masked: str) -> str:
+    """Return a masked text in which what is hidden once is hidden wherever it is, if it is no word."""
+    for value in hidden_values(text, masked):
+        if len(value) >= _MIN_REPEATED and value in masked and is_unlike_words(value):
+            masked = masked.replace(value, mask(value))
+    return masked
 
 
 def _without_end(text: str, length: int) -> str:
@@ -107,7 +119,8 @@ def clean_text(text: str, max_length: int) -> str:
 
 def normalize_text(text: str) -> str:
     """Remove control characters and terminal sequences; make every line break a newline."""
-    if type(text) is str and text.isascii() and text.isprintable():
+    # No character that is removed or replaced is printable.
+    if type(text) is str and text.replace("\n", "").isprintable():
         return text
     text = _ANSI_SEQUENCE.sub("", text)
     text = _LINE_BREAK.sub("\n", text)

@@ -74,7 +74,7 @@ KEYS = {
     "el": "κλειδί",
     "es": "clave, secreto, código de acceso",
     "fi": "avain",
-    "fr": "clé, clef, jeton, code d'accès",
+    "fr": "clé, clef, jeton, code d'accès, code d'ouverture",
     "hr": "ključ",
     "hu": "kulcs",
     "it": "chiave, segreto, codice di accesso",
@@ -98,7 +98,12 @@ def words(table: dict[str, str]) -> list[str]:
 
 def alternatives(listed: Iterable[str]) -> str:
     """Return the pattern of one of the words, for `re.VERBOSE | re.IGNORECASE`."""
-    return "(?: " + " | ".join("".join(map(_spelling, word)) for word in listed) + " )"
+    listed = list(listed)
+    spellings = " | ".join("".join(map(_spelling, word)) for word in listed)
+    # At most places, the first character shows that none of them is there.
+    firsts = {word[0] for word in listed}
+    firsts |= {plain for plain in map(_without_accents, firsts) if plain.isascii()} | {"%"}
+    return f"(?: (?=[{''.join(sorted(firsts))}]) (?: {spellings} ) )"
 
 
 def beginnings(listed: Iterable[str]) -> tuple[str, ...]:

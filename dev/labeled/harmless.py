@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 
-from dev.labeled import draw
+from dev.labeled import draw, notes
 from dev.labeled.draw import Draw, fill, guid
 
 POLICY_NAMES = (
@@ -318,6 +318,8 @@ def texts(rng: Draw, per_kind: int) -> Iterator[tuple[str, str]]:
     for kind, make in KINDS.items():
         for _ in range(per_kind):
             yield kind, make(rng)
+    for text in notes.HARMLESS:
+        yield "notes", fill(rng, text)
 
 
 def _fresh(rng: Draw) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from dev.labeled import draw
-from dev.labeled.draw import Draw, guid
+from dev.labeled.draw import Draw, form, guid
 
 Json = dict[str, Any]
 Make = Callable[[Draw, str], Json]
@@ -232,6 +232,10 @@ SHAPES: dict[str, tuple[Callable[[Draw], str], Callable[[str], Json]]] = {
             "temporaryAccessPassAuthenticationMethod", temporaryAccessPass=secret
         ),
     ),
+    "PIN of a QR code": (
+        form("{digit:8}"),
+        lambda secret: _typed("qrCodePinAuthenticationMethod", pin={"code": secret}),
+    ),
     "recovery key": (
         draw.recovery_key,
         lambda secret: _typed("bitlockerRecoveryKey", key=secret, volumeType="1"),
@@ -317,6 +321,14 @@ SHAPES: dict[str, tuple[Callable[[Draw], str], Callable[[str], Json]]] = {
     "Autopilot product key": (
         draw.product_key,
         lambda secret: {"importedWindowsAutopilotDeviceIdentities": [{"productKey": secret}]},
+    ),
+    "answer to a question": (
+        draw.password,
+        lambda secret: {"recovery_question": {"question": "First pet?", "answer": secret}},
+    ),
+    "community of SNMP": (
+        draw.password,
+        lambda secret: {"host": "sw7", "snmp": {"version": "2c", "community": secret}},
     ),
 }
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
-from dev.labeled import draw
+from dev.labeled import draw, notes
 from dev.labeled.draw import Draw, form
 from redaction.markers import MARKERS
 
@@ -451,7 +451,7 @@ FRESH_CONTEXTS: dict[str, Callable[[str], str]] = {
 
 
 def named(rng: Draw, contexts: dict[str, Callable[[str], str]], per_shape: int) -> Iterator[Sample]:
-    """Yield samples of every named shape, in every form and context in turn."""
+    """Yield samples of every named shape, in every form and context in turn, and of the notes."""
     for shape, (make, templates) in NAMED.items():
         names = list(contexts)
         for number in range(per_shape):
@@ -460,6 +460,11 @@ def named(rng: Draw, contexts: dict[str, Callable[[str], str]], per_shape: int) 
             secret = make(rng)
             text = contexts[context](template.replace("<>", secret))
             yield Sample(shape, f"{template} in {context}", text, secret)
+    for shape, (make, templates) in notes.NAMED.items():
+        introduced = [f"{start}{each}" for start in ("", "RuntimeError: ") for each in templates]
+        for number in range(max(per_shape, len(introduced))):
+            template, secret = introduced[number % len(introduced)], make(rng)
+            yield Sample(shape, template, template.replace("<>", secret), secret)
 
 
 _BARE = (

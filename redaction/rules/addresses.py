@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from redaction.patterns import ASSIGNMENT, CONTINUATION_LINES, QUOTE, SLASH, WORD_START
+from redaction.patterns import ASSIGNMENT, CONTINUATION_LINES, QUOTE, SLASH, SPACE, WORD_START
 from redaction.rules.replacements import (
     mask_basic,
+    mask_cookie,
     mask_cookies,
+    mask_link_part,
     mask_url_password,
     mask_value,
 )
@@ -20,6 +22,7 @@ _BEFORE_VALUE = " | ".join(
         r"api\.telegram\.org/(?:file/)?bot",
         r"maker\.ifttt\.com/trigger/[\w\-]{1,60}/(?:json/)?with/key/",
         r"hc-ping\.com/",
+        r"anaconda\.(?:org|com|cloud)/t/",
         r"/hooks/(?=[a-z0-9]{26}(?![a-z0-9]))",
     )
 )
@@ -27,9 +30,11 @@ _SIGN_IN_PATH = r"""(?: password[_\-]?reset | reset[_\-]?password | accounts?/re
     | reset | set[_\-]?password | magic[_\-]?link | invitations? | accept[_\-]?invite
     | verify[_\-]?email )""".replace("/", SLASH)
 
+# What the addresses of services contain, which also stand without a scheme.
+_SERVICES = ("hooks/", "zapier", "pagerduty", "telegram", "ifttt", "hc-ping", "anaconda")
 _IN_A_PATH_HINTS = (
-    "hooks/", "zapier", "pagerduty", "telegram", "ifttt", "hc-ping", "reset/", "reset%",
-    "password/", "password%", "link/", "link%", "invit", "email/", "email%",
+    *_SERVICES, "reset/", "reset%", "password/", "password%", "link/", "link%", "invit", "email/",
+    "email%",
 )  # fmt: skip
 
 RULES = (
@@ -44,10 +49,28 @@ RULES = (
         name="password in URL",
         hints=("://",),
         pattern=r"""(?P<before>\b(?!https?:|sqlserver:)[a-z][a-z0-9+.\-]{1,30}://
-              [^\s:/@"'<>]{0,100}:)
+              [^\s:/"'<>]{0,100}:)
             (?P<value>[^\s"'<>]{1,400})(?=@[\w\[*.\-])""",
         replacement=mask_url_password,
         rationale="database and broker addresses; a password may contain @: the last one counts",
+    ),
+    Rule(
+        name="password in the name of a data source",
+        hints=("@tcp(", "@unix(", "@udp("),
+        pattern=r"""(?<![^\s"'`=(/])[\w.\-]{1,60}:(?P<value>[^\s:/"'`<>]{1,200})(?=@(?:tcp|unix|udp)\()""",
+        replacement=mask_value,
+        rationale="name:x@tcp(host:3306)/database",
+    ),
+    Rule(
+        name="link that signs in",
+        hints=("link",),
+        gate=r"https?:",
+        pattern=r"""(?:magic|sign-?[ ]?in|log-?[ ]?in|reset|invit\w{1,6}|activation|verification|confirmation
+            |one-time|passwordless)(?:[ ]\w{1,20}){0,2}?[ \-]?link[^\n]{0,60}?https?://[^\s"'<>?]{1,200}?
+            (?:/|\?(?:[^\s"'<>]{0,200}?&)?\w{1,20}=)
+            (?P<value>(?=[^\s"'<>&/]{0,200}\d)(?=[^\s"'<>&/]{0,200}[a-z])[^\s"'<>&/]{16,400})(?=[\s"'<>&.,;)]|\Z)""",
+        replacement=mask_link_part,
+        rationale="Magic sign-in link: https://host/m/x",
     ),
     Rule(
         name="password in web address",
@@ -84,7 +107,7 @@ RULES = (
     Rule(
         name="secret in a path",
         hints=_IN_A_PATH_HINTS,
-        needs=("://", "%3a", "/reset", "password"),
+        needs=(":", "%", "/reset", "pass", "word", *_SERVICES),
         pattern=rf"""(?: {_BEFORE_VALUE}
               | {SLASH}{_SIGN_IN_PATH}{SLASH}(?=[^\s"'<>?]{{16}})(?=[^\s"'<>?]{{0,200}}\d) )
             (?P<value>[^\s"'<>?&]{{6,}})""",
@@ -107,6 +130,16 @@ RULES = (
               (?:;\s{0,4}[\w.\-$!\#%*+^|~]{1,100}(?:=[^;\s]*)?)*)""",
         replacement=mask_cookies,
         rationale="every pair of a Cookie header, whatever its name",
+    ),
+    Rule(
+        name="line of a cookie file",
+        hints=("true", "false"),
+        pattern=rf"""(?-i:TRUE|FALSE){SPACE}{{1,4}}{SLASH}\S{{0,200}}?{SPACE}{{1,4}}(?-i:TRUE|FALSE)
+            {SPACE}{{1,4}}\d{{1,12}}{SPACE}{{1,4}}(?P<name>[^\s=+%\\]{{1,100}}){SPACE}{{1,4}}
+            (?P<value>(?!\[redacted)[^\s"'<>\\]{{1,4096}})""",
+        gate=r"(?:true|false)[\s+%\\\da-z]{1,16}?(?:/|2f)",
+        replacement=mask_cookie,
+        rationale="the files that curl, wget and browsers' extensions keep cookies in",
     ),
     Rule(
         name="authorization header",

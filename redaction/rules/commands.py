@@ -31,11 +31,13 @@ from redaction.rules.rule import Rule
 OPTIONS_OF_TOOLS = {
     r"sqlcmd|bcp|osql|isql|ipmitool|mosquitto_\w{3}|evil-winrm": "-P",
     r"redis-cli": "-a|--pass",
+    r"racadm|perccli|omconfig": "-p",
+    r"esxcli|check_\w{2,20}": "-p|-c|-A|-X|-C",
     r"snmp(?:walk|get|getnext|set|bulkwalk|bulkget|table|trap|inform|status|test)": "-c|-A|-X",
     r"keytool|jarsigner": "-(?:src|dest|new)?(?:store|key)pass",
     r"openssl|gpg|curl|age|step": "-pass(?:in|out)?|--pass|-k|-K",
     r"signtool|makecert|pvk2pfx": "/p|-p|-po|-pi",
-    r"schtasks": "/rp|/p",
+    r"schtasks": "/[rR]?[pP]",
     r"xfreerdp|wfreerdp|rdesktop|mstsc|netdom|djoin|cmdkey|wmic|psexec": (
         "/p|/pass|/password[do]?|/passwordd|/pd|/pm"
     ),
@@ -50,10 +52,10 @@ _TOOL_HINTS = (
     "sqlcmd", "bcp", "osql", "isql", "ipmitool", "mosquitto", "evil-winrm", "redis-cli", "snmp",
     "keytool", "jarsigner", "openssl", "gpg", "curl", "age ", "step ", "signtool", "makecert",
     "pvk2pfx", "schtasks", "freerdp", "rdesktop", "mstsc", "netdom", "djoin", "cmdkey", "wmic",
-    "psexec", "twine", "crackmapexec", "netexec", "nxc ", "gh secret", "security", "ssh-keygen", "7z", "rar ", "zip ",
+    "psexec", "twine", "esxcli", "check_", "racadm", "perccli", "omconfig", "crackmapexec", "netexec", "nxc ", "gh secret", "security", "ssh-keygen", "7z", "rar ", "zip ",
 )  # fmt: skip
 _TOOL_AND_OPTION = " | ".join(
-    rf"{WORD_START}(?:{tool})(?:\.exe[\"']?)?(?=\s)[^\n;|]{{1,200}}?(?<=\s)(?-i:{options})"
+    rf"(?:{tool})(?:\.exe[\"']?)?(?=\s)[^\n;|]{{1,200}}?(?<=\s)(?-i:{options})"
     for tool, options in OPTIONS_OF_TOOLS.items()
 )
 #: Tools whose options -p, -pw and -w have a password.
@@ -70,7 +72,7 @@ _BEFORE_VALUE = " | ".join(
     [
         rf"wpa_passphrase\s{{1,4}}{_WORD}\s{{1,4}}",
         rf"networksetup\s-setairportnetwork\s\S{{1,20}}\s{{1,4}}{_WORD}\s{{1,4}}",
-        rf"dscl\s{_REST}{{0,80}}?-passwd\s\S{{1,200}}\s{{1,4}}(?!\[redacted)",
+        rf"dscl\s{_REST}{{0,80}}?-passwd\s\S{{1,200}}\s{{1,4}}(?:\[redacted:\d+\]\s)?(?!\[redacted)",
         rf"pulumi\sconfig\sset\s{_REST}{{0,60}}?--secret\s\S{{1,60}}\s",
         rf"(?:http|https|xh)\s{_REST}{{0,100}}?(?:-a|--auth)[\s=][\"']?[^\s:\"']{{1,60}}:",
         rf"lftp\s{_REST}{{0,100}}?-u\s[\"']?[^\s,\"']{{1,60}},",
@@ -90,9 +92,10 @@ _BEFORE_VALUE = " | ".join(
         rf"sapcontrol\s{_REST}{{0,80}}?-user\s\S{{1,60}}\s",
         r"mc\s(?:alias\sset|config\shost\sadd)\s\S{1,60}\s\S{1,200}\s\S{1,60}\s",
         r"(?:impacket-\w{2,20}|\w{2,20}\.py)\s[^\n;|@]{0,80}?(?:[\w.\-]{1,60}/)?[\w.\-]{1,60}:(?=\S{1,200}@)",
-        rf"(?:kinit|passwd|sudo|cryptsetup|gpg|openssl|realm|ssh-add)\b{_REST}{{0,100}}?<<<\s?",
+        rf"(?:kinit|\w{{0,12}}passwd|sudo|cryptsetup|gpg|openssl|realm|adcli|ssh-add|secret|token)\b{_REST}{{0,100}}?<<<\s?\$?",
         r"(?<=/)(?:machinepwd|passwordd|passwordo)[\s:]",
-        r"autologon(?:\.exe|64\.exe)?\s(?:/\S{1,20}\s){0,3}(?!/)\S{1,60}\s(?!/)\S{1,60}\s",
+        r"autologon(?:64)?\.exe\s(?:/\S{1,20}\s){0,3}(?!/)\S{1,60}\s(?!/)\S{1,60}\s",
+        r"autologon(?:64)?\s\S{1,60}\s\S{1,60}\s(?=\S{0,60}\d)(?=\S{0,60}[!@#$%^*+])",
         r"radtest\s(?:-\S{1,20}\s){0,6}\S{1,60}\s",
         r"connect\s(?:to\s\S{1,60}\s)?user\s\S{1,60}\susing\s",
         r"logon\s[^\s/]{1,60}/[^\s,]{1,60},",
@@ -101,21 +104,56 @@ _BEFORE_VALUE = " | ".join(
         r"mgmt-user\s\S{1,60}\s\S{1,60}\s",
         r"wireless\.[\w@\[\]\-]{1,40}\.key=",
         r"option\skey\s",
+        r"(?:wifi-sec|802-11-wireless-security)\.(?:psk|wep-key\d)\s",
+        r"(?-i:BUNDLE_[A-Z_]{3,80})[\"']?\s?[:=]\s?[\"']?[^\s:\"'/]{1,60}:",
+        r"(?-i:(?!(?:BY|COM|FIRST|LAST|AUTO|MULTI|ROUTE|COMPRESS)PASS)[A-Z]{2,20}PASS)=(?=\S{4})",
+        r"--?(?!foreign|primary|partition|sort|cache)[a-z]{0,20}-?key[=\s](?=[a-z]{0,19}\d)(?=[a-z\d]{20,200}(?![\w./\\-]))",
+        r"\$USER\d{1,3}\$\s?=\s?(?!/)",
         r"key\sfound!?\s\[\s",
         r"(?:seed|recovery|backup|mnemonic)\s(?:phrase|words?)\s?[:=]\s(?=(?:[a-z]{3,8}\s){11})",
     ]
 )
+#: The same in texts that are rarer, so that their hints say more.
+_BEFORE_VALUE_OF_FEW = " | ".join(
+    [
+        r"(?:active)?(?:sheet|workbook|document|range)(?:s?\([^)\n]{1,40}\))?\.(?:un)?protect[ (]{1,2}(?=\")",
+        r"\w{1,30}(?:\(\))?\.unlock\w{0,12}\((?=[\"'])",
+        r"bw\s(?:unlock|login\s\S{1,80})\s(?!-)",
+        r"openssl\spasswd\s(?:-\S{1,10}\s){1,4}(?!-)",
+        r"http-basic[.\w\-]{0,60}\s\S{1,60}\s",
+        r"register\s=>\s[\w.\-]{1,60}:",
+        r"<\((?:echo|printf)\s(?:-\w\s)?",
+        r"(?:security|secret)\squestion[^\n]{0,80}?\banswer(?:\s(?!is\b)\w{1,12}){0,2}\s?[:=]\s",
+        rf"SUSEConnect\s{_REST}{{0,80}}?(?:-r|--regcode)[\s=]",
+        rf"subscription-manager\s{_REST}{{0,120}}?--activationkey[\s=]",
+        r"accessor_?id[\"']?\s?[:=]\s{0,12}[\"']?[\w\-]{20,40}[\"']?[,\s]{1,8}[\"']?secret_?id[\"']?\s?[:=]\s{0,12}",
+        r"(?:consul|nomad|vault|acl)\b[^\n]{0,200}?\bsecret\s?id\s{0,12}[:=]\s{1,12}",
+        r"(?:login|password|secret)\s?=?\s(?:cleartext|plaintext)\s",
+        r"synoshare\s--enc_mount\s\S{1,60}\s",
+        r"\blogin=[\w.\-]{1,60}:",
+        r"bundle\sconfig\s(?:set\s)?(?:--\w{1,10}\s)?[\w.\-:/]{3,80}\s[\w.\-]{1,60}:",
+        r"algoliasearch\([\"'][A-Z\d]{6,20}[\"'],\s?",
+        r"(?:seed|recovery)\sphrase\s(?:is|was|reads)\s(?=[\"“])",
+        r"password\s(?:of|for)\s[\w.\-@]{1,60}:\s(?=\d{4,12}(?!\w))",
+    ]
+)
+_HINTS_OF_FEW = (
+    ".protect", ".unprotect", ".unlock", "bw unlock", "bw login", "openssl passwd", "http-basic", "register =>",
+    "<(echo", "<(printf", "security question", "secret question", "suseconnect", "--activationkey",
+    "accessorid", "accessor_id", "bundle config", "synoshare", "login=", "secretid", "secret id", "cleartext ", "plaintext ", "algoliasearch(",
+    "ed phrase ", "ry phrase ", "password of ", "password for ",
+)  # fmt: skip
 _READER = r"""(?: (?:/[\w.\-/]{1,80}/)?(?:doas|su)\s |
     (?:/[\w.\-/]{1,80}/)?sudo\s[^|\n]{0,60}?(?:(?-i:-\w{0,4}S\b)|--stdin)
     | [^|\n]{1,200}?(?: --?pass(?:word)?-stdin | chpasswd | realm\s | kinit | smbpasswd | pdbedit
-        | adcli\s | passwd\b | --stdin | cryptsetup | -passin\sstdin | --passphrase-fd ) )"""
+        | adcli\s | passwd\b | --stdin | --set-password | cryptsetup | -passin\sstdin | --passphrase-fd ) )"""
 
 _AFTER_A_NAME_HINTS = (
     "wpa_pass", "setairport", "-passwd", "http ", "https ", "xh ", "lftp", "pulumi", "curl",
     "machinepwd", "/pass", "secret_id", "static:", "setcredentials", "_authtoken", "--value",
     "sshpass", "rabbitmqctl", "hdbuserstore", "htpasswd", "sapcontrol", "iwconfig", "at+cpin",
     "wifi-iface", "mc ", "impacket", ".py ", "<<<", "autologon", "radtest", "connect to ", "logon ",
-    "setuser", "identified by ", "mgmt-user", "wireless.", "option key", "key found",
+    "setuser", "identified by ", "mgmt-user", "wireless.", "option key", "key found", "wifi-sec.", "-security.", "$user", "bundle_", "pass=", "key=", "key ",
     "seed phrase", "seed words", "recovery phrase", "recovery words", "backup phrase", "mnemonic ",
 )  # fmt: skip
 
@@ -138,11 +176,11 @@ RULES = (
     Rule(
         name="curl user",
         hints=("-u", "-user", "-auth", "-login", "-cred"),
-        pattern=rf"""{OPTION_START}(?: -u | -U | --user | --proxy-user | --auth | --login
+        pattern=rf"""{OPTION_START}(?: -u | -U | --user | --proxy-user | --?auth | --login
                 | --?cred(?:ential)?s?
               | --user-?(?:pass|pwd) )(?:{SPACE}{{1,4}}|=|"[ ]a\d{{1,3}}=(?="))(?P<q>{QUOTE})?
-            (?!\d{{1,6}}:\d{{1,6}}(?!\S)|https?:)(?(q)[^:%"'\\&\n]{{1,100}}
-            |[^\s:%"'\\&]{{1,100}})(?::|%(?:25)?3A)
+            (?!\d{{1,6}}:\d{{1,6}}(?!\S)|https?:)(?(q)[^:%"'&\n]{{1,100}}
+            |[^\s:%"'&]{{1,100}})(?::|%(?:25)?3A)
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,400}}(?=(?P=q))|[^\s"']+))""",
         replacement=mask_value,
         rationale="curl -u name:password",
@@ -209,7 +247,7 @@ RULES = (
             {OPTION_START}-p(?P<q>["'])?
             (?P<value> {MASKED}
               | (?(q) (?:(?!(?P=q))[^\n]){{1,200}}
-                | (?!(?<=\s-p)[a-z]{{0,12}}[\s=])(?!(?<!\s-p)[a-z]{{0,12}}{SPACE})
+                | (?!(?<=\s-p)(?:ort|rotocol|assword|ager)?[\s=])(?!(?<!\s-p)[a-z]{{0,12}}{SPACE})
                   (?:(?<=\s-p){UNQUOTED_VALUE}|(?<!\s-p){ARGUMENT}) ) )""",
         replacement=mask_value,
         rationale="mysql -ppassword",
@@ -218,7 +256,7 @@ RULES = (
         name="password option of a tool",
         hints=_TOOL_HINTS,
         needs=("-", "/p", "/rp"),
-        pattern=rf"""(?: {_TOOL_AND_OPTION} )
+        pattern=rf"""{WORD_START}(?: {_TOOL_AND_OPTION} )
             (?: [\s:=]{{1,4}}(?:pass:)? | (?:(?<=\s-p)|(?<=\s-hp))(?=\S{{4}}) )
             (?P<q>["'])?(?!\[redacted|-|(?:env|file)[:\s])
             (?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|[^\s"']{{3,}}))""",
@@ -229,7 +267,19 @@ RULES = (
     ),
     Rule(
         name="user and password as arguments",
-        hints=("rasdial", "sqlplus", "oracle:", "sqlldr", "expdp", "impdp", "machine", "nmcli"),
+        hints=(
+            "rasdial",
+            "sqlplus",
+            "oracle:",
+            "sqlldr",
+            "expdp",
+            "impdp",
+            "machine",
+            "nmcli",
+            "connect string",
+            "userid",
+            "rman",
+        ),
         pattern=rf"""(?: {WORD_START}rasdial
             (?:\.exe)?\s{{1,4}}{_WORD}\s{{1,4}}[^\s/]\S{{0,100}}\s{{1,4}}
                 {argument(condition="(?!/)")}
@@ -237,6 +287,8 @@ RULES = (
               |impdp)\s{{1,4}}(?:-\S{{1,10}}\s{{1,4}}){{0,4}}
                   | jdbc:oracle:\w{{1,10}}: )
                 [^\s/@]{{1,100}}/(?P<password>\S{{1,200}}(?=@)|[^\s@]{{3,200}})
+              | (?:connect[ ]string|rman[ ]target|userid)[ =]["']?[a-z][\w$]{{0,30}}/
+                (?P<code>(?=[^\s/@]{{0,60}}[\d!\#$%^*])[^\s/@"']{{4,60}})(?=@(?!sha\d)(?://)?[a-z])
               | {WORD_START}(?: machine\s{{1,4}}\S{{1,100}}\s{{1,4}}login\s{{1,4}}\S{{1,100}}
                   | nmcli\s[^\n]{{1,120}}? )
                 \s{{1,4}}password\s{{1,4}}(?P<seed>\S{{3,200}}) )""",
@@ -247,7 +299,7 @@ RULES = (
     Rule(
         name="user and password as options",
         hints=(" -p", " /p", " -w", " --pass", "password ", "pass ", "pwd "),
-        needs=("-u", "/u", "-d", "pass", "pwd"),
+        needs=("-", "/u", "pass", "pw"),
         pattern=rf"""(?<=\s)(?:--?u(?:ser(?:name)?)?|-D|/u(?:ser)?)[\s:=]
             ["']?(?!\[redacted)[^\s"']{{1,100}}["']?\s[^\n;|]{{0,120}}?
             (?<=\s)(?:-(?-i:p|P|w)|-pw|-pwd|--?pass|/p|/pass)[\s:=](?P<q>["'])?
@@ -262,11 +314,22 @@ RULES = (
         rationale="tool -u name -p password, winrm -u:name -p:password, /princ x /pass password",
     ),
     Rule(
+        name="unknown word as an option",
+        hints=(" -p", " -a ", " /p", " /rp", " --p"),
+        gate=r"[ ](?:-{1,2}p\w{0,8}|-a|/r?p\w{0,8})[ =:][\"']?[a-z]{4,24}\d{0,6}[!?]?(?![\w\-./@:=\\])",
+        pattern=r"""(?<=\s)(?:-{1,2}(?:p|pw|pass(?:word|wd|phrase)?)|-(?-i:A)|/r?p(?:ass(?:word)?)?)[ =:](?P<q>["'])?
+            (?P<value>(?-i:[a-z]{8,24}|[a-z]{4,20}\d{2,6}[!?]?))(?(q)(?P=q))(?![\w\-./@:=\\])""",
+        in_words=True,
+        unlike_words=True,
+        replacement=mask_secret_looking,
+        rationale="schtasks /RP x, tool -p x, where x is a word of no language",
+    ),
+    Rule(
         name="user and password after a command",
         hints=("password ", "passwd ", "pw "),
         after_name=True,
         pattern=rf"""(?P<name>password|passwd|pw)[ ](?!(?:for|of|is|to|and|on|in|at|from|by|was
-            |has|must|set|as|with|has)[ ])[\w.@\\\-]{{1,60}}[ ]
+            |has|must|set|as|with|has)[ ])(?P<account>[\w.@\\\-]{{1,60}})[ ]
             (?P<value>{SECRET_LOOKING})(?=\s|\Z)""",
         unlike_words=True,
         in_words=True,
@@ -287,7 +350,7 @@ RULES = (
         needs=("|",),
         pattern=rf"""\b(?:echo|printf)\s{{1,4}}(?:-\w{{1,3}}\s{{1,4}}|["']%s(?:\\n)?["']\s{{1,4}})?
             (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|[^\s|"']{{3,200}}))(?(q)(?P=q))
-            \s{{0,4}}\|\s{{0,4}}{_READER}""",
+            (?:;\s{{0,4}}echo\s[^\n|]{{1,100}}\))?\s{{0,4}}\|\s{{0,4}}{_READER}""",
         replacement=mask_value,
         rationale="echo password | sudo -S, echo password | docker login --password-stdin",
     ),
@@ -320,5 +383,14 @@ RULES = (
         in_words=True,
         replacement=mask_value,
         rationale="wpa_passphrase network x, dscl -passwd user x, lftp -u user,x, curl -E file:x",
+    ),
+    Rule(
+        name="password after a rarer name",
+        hints=_HINTS_OF_FEW,
+        pattern=rf"""(?:{WORD_START}|(?<=[_:]))(?: {_BEFORE_VALUE_OF_FEW} )
+            (?P<q>["'])?(?P<value>(?(q)(?:(?!(?P=q))[^\n]){{1,200}}|[^\s"']{{3,200}}))""",
+        in_words=True,
+        replacement=mask_value,
+        rationale='bw unlock x, Sheet.Unprotect "x", security question … answer: x',
     ),
 )

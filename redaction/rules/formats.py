@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from redaction.marks import mask_match
-from redaction.patterns import ASSIGNMENT, CONTINUATION_LINES, DOLLAR, QUOTE, SPACE, WORD_START
-from redaction.rules.replacements import mask_either, mask_opaque, mask_value, mask_web_token
+from redaction.patterns import (
+    ASSIGNMENT,
+    CONTINUATION_LINES,
+    DOLLAR,
+    GUID,
+    QUOTE,
+    SPACE,
+    WORD_START,
+)
+from redaction.rules.replacements import (
+    mask_either,
+    mask_opaque,
+    mask_row,
+    mask_value,
+    mask_web_token,
+)
 from redaction.rules.rule import Rule
 
 _KERBEROS_KEY = r"""(?: aes(?:128|256)-cts[\w\-]{0,30} | arcfour-hmac\w{0,4} | rc4[_\-]hmac\w{0,4}
@@ -98,6 +112,34 @@ RULES = (
         rationale="product keys, FileVault recovery keys, bypass codes of the activation lock",
     ),
     Rule(
+        name="one-time password of a YubiKey",
+        hints=("cccc",),
+        pattern=rf"{WORD_START}(?P<value>cccc[cbdefghijklnrtuv]{{28,44}})(?![\w\-])",
+        in_word=True,
+        in_words=True,
+        replacement=mask_value,
+        rationale="its identity, then a code that is used once, in the alphabet modhex",
+    ),
+    Rule(
+        name="token of Proxmox",
+        hints=("!",),
+        gate=r"@[a-z][\w\-]{1,20}![\w.\-]{1,60}(?:[=:]|[^\n]{0,20}\n)",
+        pattern=rf"@[a-z][\w\-]{{1,20}}![\w.\-]{{1,60}}(?:[=:]|[^\n]{{0,20}}\n\W{{0,8}}value\W{{1,20}})(?P<value>{GUID})",
+        replacement=mask_value,
+        rationale="root@pam!name=x",
+    ),
+    Rule(
+        name="key in groups or as a number",
+        hints=("key",),
+        gate=r"key[^\w\n]{1,4}(?:0x[0-9a-f]{16}|[a-z\d]{4,8}-[a-z\d]{4,8}-|[a-z\d+/_\-]{20})",
+        pattern=r"""(?<![a-z])key[ ]?[:=(]{0,2}[ ]?(?:(?P<value>0x[0-9a-f]{32,128})(?![0-9a-f])
+            | (?<=\nkey)[ ]?[=:][ ]?(?P<seed>(?=[^\d\n]{0,199}\d)(?=(?-i:[^a-z\n]{0,199}[a-z]))(?=(?-i:[^A-Z\n]{0,199}[A-Z]))
+              [a-z\d+/_\-]{20,200}={0,2})(?=[ ]*(?:\n|\Z))
+            | (?P<password>(?=[A-Z\-]{0,30}\d)(?=[\d\-]{0,30}[A-Z])(?-i:[A-Z\d]{4,8}(?:-[A-Z\d]{4,8}){2,7}))(?![\w\-]))""",
+        replacement=mask_either,
+        rationale="entry key (0x…), license key AB12-CD34-EF56",
+    ),
+    Rule(
         name="statement parameter",
         hints=("parameter",),
         pattern=rf"""parameter{SPACE}(?:\$|%(?:25)?24)\d{{1,4}}{ASSIGNMENT}
@@ -110,7 +152,7 @@ RULES = (
         hints=("failing",),
         pattern=rf"""Failing{SPACE}row{SPACE}contains{SPACE}
             (?P<value> \([^\n]{{1,4000}}\) | %(?:25)?28[^\s&]{{1,4000}}%(?:25)?29 )""",
-        replacement=mask_value,
+        replacement=mask_row,
         rationale="PostgreSQL quotes the whole row in DETAIL",
     ),
     Rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from redaction.expressions import CALL
 from redaction.patterns import (
     ASSIGNMENT,
     BESIDE,
@@ -21,12 +22,14 @@ from redaction.patterns import (
     PASSWORD_NAME,
     QUOTE,
     QUOTED_VALUE,
+    SECRET_LOOKING,
     SENSITIVE_NAME,
     SPACE,
     UNQUOTED_VALUE,
     VALUE_MEMBER,
     VALUE_OPEN,
     WORD_START,
+    WORDS_BETWEEN,
 )
 from redaction.rules.replacements import (
     mask_beside,
@@ -35,8 +38,11 @@ from redaction.rules.replacements import (
     mask_header,
     mask_key_of_network,
     mask_line,
+    mask_literals,
     mask_named,
     mask_owned,
+    mask_secret_looking,
+    mask_statement,
     mask_unless_ordinary,
     mask_value,
     mask_words,
@@ -60,7 +66,7 @@ _NOTATION = rf"""(?: (?P<line>[ ]{{1,8}}REG_(?:EXPAND_|MULTI_)?SZ[ ]{{1,8}}(?!/d
     | ["')]{{0,2}}[,;]?\s{{1,40}}(?:new[ ])?value(?:[ ]?[:=])?\s{{1,4}}
     | ["']?\s--?b(?:ody)?\s{{1,4}}
     | \n[^\n]{{0,80}}?enter\sa\svalue:\s{{1,4}}
-    | [\[({{]value\s?=\s?
+    | [\[({{,]value\s?=\s?
     | {QUOTE}\s{{0,4}}\{{[^{{}}]{{0,200}}?\bdefault\s{{0,8}}=\s{{0,8}}(?=["'])
     | {QUOTE}\][ ]{{0,4}}=>[ \n]{{0,8}}string\(\d{{1,4}}\)[ ]
     | {QUOTE}\s?,\s?(?=["'][^"'\n]{{1,200}}["']\s?,\s?(?:["'](?:Machine|User|Process)|\[))
@@ -69,7 +75,7 @@ _NOTATION = rf"""(?: (?P<line>[ ]{{1,8}}REG_(?:EXPAND_|MULTI_)?SZ[ ]{{1,8}}(?!/d
 
 _NAME_AND_VALUE_IN_ANOTHER_NOTATION_HINTS = (
     "reg_", "-value", "/d ", "value", "-body", " -b ", "default =", "default=", "string(",
-    "value>", '">', "'>", 'machine"', "machine'", 'process"', "process'", 'user"', "user'",
+    ",value=", "value>", '">', "'>", 'machine"', "machine'", 'process"', "process'", 'user"', "user'",
 )  # fmt: skip
 
 # What closes the name of a member, and what separates it from the value.
@@ -97,7 +103,7 @@ RULES = (
             (?P<owner>(?:[ ](?:wi-?fi|wlan|hotspot))?{OWNER}(?:[ ]{COPULA})?)
             [ ]{{0,30}}(?:[:=：→⇒]|=>|->|(?<=:))[ ]{{0,8}}
             (?P<value>(?![\s"'`\[{{<(„“«「＜])[^\s;=]{{1,40}}(?:[ ][^\s;=]{{1,40}}){{1,7}}?)
-            [ ]{{0,4}}(?=\n|\Z)""",
+            [ ]{{0,4}}(?=\n|\Z|[ ]\()""",
         replacement=mask_line,
         rationale="the rest of the line: passphrases, lists of credentials",
     ),
@@ -107,7 +113,7 @@ RULES = (
         after_name=True,
         pattern=rf"""{PASSWORD_NAME}(?P<between>
             (?:[ ][\w.@'’\-(),\[\]]{{1,30}}){{0,6}}?)[ ]?[:：—–][ ]{{1,8}}
-            (?P<value>[^\W\d_][^\s;=]{{1,40}}(?:[ ][^\s;=]{{1,40}}){{1,7}}?)[ ]{{0,4}}(?=\n|\Z)""",
+            (?P<value>[^\W\d_][^\s;=]{{1,40}}(?:[ ][^\s;=]{{1,40}}){{0,7}}?)[ ]{{0,4}}(?=\n|\Z)""",
         replacement=mask_owned,
         rationale="Parola d'ordine del certificato: X y 92, wachtwoord gasten: x y z",
     ),
@@ -154,6 +160,15 @@ RULES = (
         rationale="blocks of YAML, here-documents, continued lines, strings of several lines",
     ),
     Rule(
+        name="literals of a call",
+        hints=('("', "('", "(`", ', "', ", '"),
+        after_name=True,
+        pattern=rf"""{SENSITIVE_NAME}\s?:?=\s?(?:await[ ])?{CALL}(?P<arguments>[^\n]{{0,300}})""",
+        gate=r"""=\s?[\w$@&*!(][^\n=]{0,300}\([^\n]{0,300}["'`]""",
+        replacement=mask_literals,
+        rationale='token = await login("jan", "x")',
+    ),
+    Rule(
         name="name and value",
         hints=NAME_HINTS,
         after_name=True,
@@ -176,6 +191,17 @@ RULES = (
         rationale="密钥：x, Clé secrète : x, Chave da rede do depósito: x",
     ),
     Rule(
+        name="key in another language in a sentence",
+        hints=FOREIGN_KEY_HINTS,
+        pattern=rf"""(?P<name>{FOREIGN_KEYS}){WORDS_BETWEEN}[ ](?:ist|lautet|est|es|è|é|jest|är)[ ]
+            ["'`„“«]?(?P<value>{SECRET_LOOKING})(?![\w\\/])""",
+        gate=r"""[ ](?:ist|lautet|est|es|è|é|jest|är)[ ]["'`„“«]?[^\s]{0,60}[\d!@\#$%^*+=~]""",
+        unlike_words=True,
+        in_words=True,
+        replacement=mask_secret_looking,
+        rationale="La clave del router es x",
+    ),
+    Rule(
         name="quoted name and value",
         hints=NAME_HINTS,
         after_name=True,
@@ -188,12 +214,13 @@ RULES = (
     ),
     Rule(
         name="pair of name and value",
-        hints=("val", "wert", "waarde", "data", "content", '"v', '"to"', '"from"'),
+        hints=("val", "wert", "waarde", "data", "content", "answer", '"v', '"to"', '"from"'),
         with_name=True,
         gate=_GATE_OF_MEMBERS,
-        pattern=rf"""{QUOTE}{NAME_MEMBER}{QUOTE}{ASSIGNMENT}{QUOTE}
-            (?: [\w.\- ]{{0,60}}?{SENSITIVE_NAME}
-              | https://[\w.\-]{{1,80}}/secrets/[\w\-/]{{1,160}} ){QUOTE}[^{{}}]{{0,200}}?
+        pattern=rf"""{QUOTE}(?: {NAME_MEMBER}{QUOTE}{ASSIGNMENT}{QUOTE}
+                (?: [\w.\- ]{{0,60}}?{SENSITIVE_NAME}
+                  | https://[\w.\-]{{1,80}}/secrets/[\w\-/]{{1,160}} )
+              | type{QUOTE}{ASSIGNMENT}{QUOTE}(?:password|secret) ){QUOTE}[^{{}}]{{0,200}}?
             {QUOTE}{VALUE_MEMBER}{QUOTE}{ASSIGNMENT}(?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})""",
         replacement=mask_value,
         rationale='{"name": "password", "value": "x"}, also of managed apps and of a vault',
@@ -220,6 +247,15 @@ RULES = (
             {QUOTE}[\w.\- ]{{0,60}}?{SENSITIVE_NAME}{QUOTE}""",
         replacement=mask_value,
         rationale='{"value": "x", "name": "password"}',
+    ),
+    Rule(
+        name="password in JSON of Windows LAPS",
+        hints=('"p"', '\\"p'),
+        gate=r'"p\\{0,7}"',
+        pattern=rf"""{QUOTE}t{QUOTE}{ASSIGNMENT}{QUOTE}[0-9a-f]{{8,20}}{QUOTE}\s?,\s?
+            {QUOTE}p{QUOTE}{ASSIGNMENT}(?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})""",
+        replacement=mask_value,
+        rationale='{"n": "Administrator", "t": "1dc7…", "p": "x"} of msLAPS-Password',
     ),
     Rule(
         name="value in an object",
@@ -268,7 +304,7 @@ RULES = (
         pattern=rf"""(?P<name>{SENSITIVE_NAME}){NAME_CLOSE}
             (?:[ ]{{0,40}}(?P<sign>{BESIDE})[ ]{{0,40}}{VALUE_OPEN}|[ ]{{1,8}})
             (?P<q>["'`“„«‘])?
-            (?P<value>(?!\[redacted)
+            (?P<value>(?!\[redacted|-[A-Za-z])
               (?(q)[^"'`“”»’\n]{{3,200}}
                 | (?:[^\s"'`│║┃|<>«»]{{4,200}}(?:[ ][^\s"'`│║┃|<>«»]{{1,30}}){{0,5}}?
                 (?=[ ]{{0,60}}[|│║┃])
@@ -291,10 +327,12 @@ RULES = (
     ),
     Rule(
         name="argument of a function",
-        hints=("password(", "sym_", "crypt", "securestring"),
+        hints=("password(", "sym_", "crypt", "securestring", "md5(", "sha1(", "sha2(", "sha256("),
         pattern=r"""(?: \b(?: password | pgp_sym_(?:en|de)crypt(?:_bytea)? | aes_(?:en|de)crypt
                   | (?:en|de)cryptbypassphrase | crypt )\((?:[^()'"\n]{0,80},)?\s?
                 N?(?P<q>["'])(?P<value>(?:(?!(?P=q))[^\n]){1,400})(?=(?P=q))
+              | (?:insert|update|set|where|values)\b[^;\n]{0,200}?\b(?:md5|sha[12]?|sha\d{3})\(\s?
+                N?'(?P<seed>[^'\n]{3,200})'
               | (?P<p>["'])(?P<password>(?:(?!(?P=p))[^\n]){1,200})(?P=p)
                 \s?\|\s?ConvertTo-SecureString )""",
         replacement=mask_either,
@@ -302,21 +340,24 @@ RULES = (
     ),
     Rule(
         name="SQL password",
-        hints=("password", "identified", "where ", "sp_addlinkedsrvlogin"),
+        hints=("password", "identified", "where ", "sp_addl"),
         gate=r"""password[^\n]{0,120}?['\"] | identified | password% | value\w{0,12}[^\n]?\s?=
             | sp_add""",
-        pattern=rf"""(?: {WORD_START}password(?:{SPACE}{{1,4}}for{SPACE}{{1,4}}\S{{1,100}}?)?
+        pattern=rf"""(?: {WORD_START}password(?:{SPACE}{{1,4}}for{SPACE}{{1,4}}(?!role\s|user\s)\S{{1,100}}?)?
                 (?:{SPACE}{{1,4}}|{ASSIGNMENT})
               | {WORD_START}identified{SPACE}{{1,4}}
               (?:with{SPACE}{{1,4}}[^\s+%]{{1,60}}{SPACE}{{1,4}})?
                 (?:by|as){SPACE}{{1,4}}(?:password{SPACE}{{1,4}})? )
             (?: N?(?P<q>{QUOTE})(?P<value>{QUOTED_VALUE})(?P=q)
-              | (?<=by\s)(?P<password>(?!values|externally|password)[a-z][\w$\#!]{{3,60}})
+              | (?<=by\s)(?P<password>(?!values|externally|password)[a-z][\w$\#!*+?%\-]{{3,60}})
                 (?=[\s;]|\Z) )
             | \bset\s[^;'"\n]{{0,60}}value\w{{0,12}}["`\]]?\s?=\s?N?'(?P<seed>[^'\n]{{1,400}})'
               [^;\n]{{0,80}}?\bwhere\s[^;\n]{{0,60}}?=\s?N?'[\w.\-]{{0,40}}?{SENSITIVE_NAME}'
-            | \bsp_addlinkedsrvlogin\s(?:[^,\n;]{{0,120}},){{4}}\s?N?'(?P<last>[^'\n]{{1,200}})'""",
-        replacement=mask_either,
+            | \bsp_addlinkedsrvlogin\s(?:[^,\n;]{{0,120}},){{4}}\s?N?'(?P<last>[^'\n]{{1,200}})'
+            | \bsp_addlogin\s(?:@\w{{1,30}}\s?=\s?)?N?'[^'\n]{{1,100}}'\s?,\s?(?:@\w{{1,30}}\s?=\s?)?
+              N?'(?P<code>[^'\n]{{1,200}})'""",
+        in_words=True,
+        replacement=mask_statement,
         rationale="CREATE USER … PASSWORD 'x', IDENTIFIED BY 'x'",
     ),
 )

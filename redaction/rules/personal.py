@@ -5,6 +5,12 @@ from __future__ import annotations
 from redaction.rules.replacements import mask_value
 from redaction.rules.rule import Rule
 
+# Accounts of systems, which name no person.
+_SYSTEM_ACCOUNT = r"""(?: admin(?:istrator)? | app | azureuser | backup | build | centos | circleci | debian
+    | deploy | ec2-user | git | gitlab-runner | jenkins | linuxbrew | node | opc | ops | pi | postgres
+    | root | runner | runneradmin | service | svc | system | ubuntu | user | username | vagrant | vscode
+    | vsts | www-data | containeradministrator )(?![\w.\-])"""
+
 RULES = (
     Rule(
         name="email address",
@@ -18,17 +24,17 @@ RULES = (
     Rule(
         name="home directory",
         hints=("/home/", "/users/"),
-        pattern=r"""(?<![\w.])(?-i:/home/|/Users/(?!Shared(?![\w.\-])))
-            (?P<value>[^/\\\s\"'<>:|,;)\[]{1,64})""",
+        pattern=rf"""(?<![\w.])(?-i:/home/|/Users/(?!Shared(?![\w.\-])))(?!{_SYSTEM_ACCOUNT})
+            (?P<value>[^/\\\s\"'<>:|,;)\[]{{1,64}})""",
         replacement=mask_value,
         rationale="a person's name in a path",
     ),
     Rule(
         name="Windows profile",
         hints=(":\\",),
-        pattern=r"""\b[a-z]:\\{1,8}Users\\{1,8}
-            (?!\[redacted|(?:Public|Default)(?:[\\/\s"'<>:|,;)]|\Z))
-            (?P<value> [^\\/:"'<>|\n]{1,64}(?=\\) | [^\s\\/:"'<>|,;)]{1,64} )""",
+        pattern=rf"""\b[a-z]:\\{{1,8}}Users\\{{1,8}}
+            (?!\[redacted|(?:Public|Default|{_SYSTEM_ACCOUNT})(?:[\\/\s"'<>:|,;)]|\Z))
+            (?P<value> [^\\/:"'<>|\n]{{1,64}}(?=\\) | [^\s\\/:"'<>|,;)]{{1,64}} )""",
         replacement=mask_value,
         rationale="a person's name in a Windows path, backslashes escaped or not",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from redaction.patterns import FOREIGN_HINTS
 
@@ -17,7 +17,7 @@ NAME_HINTS = (
     "assertion", "saml", "verifier", "sig", "authorization", "credential", "cookie", "estsauth",
     "sess", "sid", "otp", "clientstate", "client_state", "authtok", "puk", "community", "pw",
     "sonar.login", "mnemonic", "phrase", "seed", "mdp", "ww ", "ww:", "ww=", "masterauth", "answer",
-    "salt", *FOREIGN_HINTS,
+    "salt", "bprt", "bearer", *FOREIGN_HINTS,
 )  # fmt: skip
 
 
@@ -54,23 +54,19 @@ class Rule:
     in_words: bool = False
     #: Whether it only masks values that no word is like: most texts have none.
     unlike_words: bool = False
-    #: The hints that a text in ASCII can have.
-    ascii_hints: tuple[str, ...] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "ascii_hints", tuple(filter(str.isascii, self.hints)))
 
     @property
     def needs_name(self) -> bool:
         """Whether a text that has this format has the name of a secret."""
         return self.after_name or self.with_name
 
-    def is_possible(self, lowered: str, *, is_ascii: bool) -> bool:
-        """Return whether a text, in lower case, may have this format."""
-        hints = self.ascii_hints if is_ascii else self.hints
-        if self.hints is not NAME_HINTS and not any(hint in lowered for hint in hints):
-            return False
-        return not self.gate or _compiled_gate(self.gate).search(lowered) is not None
+    def is_possible(self, lowered: str) -> bool:
+        """Return whether a text with a hint, in lower case, may have this format."""
+        return not self.gate or self._compiled_gate.search(lowered) is not None
+
+    @functools.cached_property
+    def _compiled_gate(self) -> re.Pattern[str]:
+        return re.compile(self.gate, re.VERBOSE)
 
     def mask(self, text: str) -> str:
         """Return the text with this format masked, wherever it is."""
@@ -96,8 +92,3 @@ class Rule:
 def compiled(pattern: str) -> re.Pattern[str]:
     """Return a verbose pattern that ignores case."""
     return re.compile(pattern, re.IGNORECASE | re.VERBOSE | re.DOTALL)
-
-
-@functools.cache
-def _compiled_gate(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.VERBOSE)

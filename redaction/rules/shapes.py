@@ -35,7 +35,7 @@ _CONNECT = r"""(?: \w{0,30}(?:connect|connection|login|logon|sign_?in|authentica
 _STRING = r"""(?:[NbrfuR]{0,2}"[^"\n]{0,300}"|[NbrfuR]{0,2}'[^'\n]{0,300}')"""
 _ARGUMENT = rf"(?:{_STRING}|[\w.$:@\-\[\]]{{1,80}})"
 #: What a candidate is: a word with a digit.
-_WORD = r"""(?<![^\s"'`(\[{“„«「『,;：:])(?=[^\s"'`]{0,64}\d)
+_WORD = r"""(?<![^\s"'`(\[{“„«「『,;：:])(?=[^\s"'`]{0,64}\d|[a-z]{3,12}-[a-z]{3,12}-[a-z]{3})
     (?P<value>[^\s"'`,;()\[\]{}<>|“”„«»」』]{8,64})"""
 
 RULES = (
@@ -45,12 +45,13 @@ RULES = (
         after_name=True,
         pattern=rf"""(?P<name>{SENSITIVE_NAME})(?P<between>[^\n]{{0,160}})\n
             (?:[ \t]*\n){{0,2}}[ \t]{{0,40}}
-            (?P<label>(?:new|current|generated|temporary|the)?[ ]?(?:value|password|secret|key
-            |token)[ ]?:[ ]?)?
+            (?: (?P<label>(?:new|current|generated|temporary|the)?[ ]?(?:value|password|secret|key
+                |token)[ ]?:[ ]?)
+              | (?P<speaker>(?:\[?\d\d:\d\d(?::\d\d)?\]?[ ])?[^\s:]{{1,20}}(?:[ ][^\s:]{{1,20}})?:[ ]) )?
             ["'`]?(?P<value>[^\s"'`]{{8,200}})["'`]?[ \t]*(?=\n|\Z)""",
         unlike_words=True,
         replacement=mask_next_line,
-        rationale="Use the following password:⏎⏎x; Password reset.⏎New value: x",
+        rationale="Use the following password:⏎⏎x; What's the wifi password?⏎Tom: x",
     ),
     Rule(
         name="account and password",
@@ -67,7 +68,7 @@ RULES = (
             "svc",
             "\\",
         ),
-        pattern=rf"""(?<![\w./@:\-])(?P<account>{_ACCOUNT})(?P<sign>[ ]?[/|][ ]?|:[ ]?|[ ]\(|[ ])
+        pattern=rf"""(?<![\w./@:+\-])(?P<account>{_ACCOUNT})(?P<sign>[ ]?[/|][ ]?|:[ ]?|[ ]\(|[ ])
             (?P<value>[^\s"'`/,;<>]{{6,64}})""",
         gate=r"(?:admin|root|sa|user|postgres|oracle|ubuntu|guest|operator|svc[\w\-]{0,30}"
         r"|\\[\w.\-]{1,40}|administrator|sysadmin)[ ]?[/|:( ][ ]?[^\s\"'`/,;<>]{0,60}[\d\-_.]",
@@ -87,13 +88,14 @@ RULES = (
             "ssid",
             "success",
             "acc",
+            "attempt",
             "authent",
             "user",
             "konto",
             "compte",
             "cuenta",
         ),
-        pattern=rf"""(?<![a-z]){_CREDENTIALS}[^\n:/]{{0,40}}[ :=(\["']{{1,3}}
+        pattern=rf"""(?<![a-z]){_CREDENTIALS}[^\n:/]{{0,40}}[ :=(\["']{{1,3}}(?!redacted:)
             (?P<account>[\w.@\\\-]{{1,60}})(?P<sign>[ ]?/[ ]?|:)
             (?P<value>[^\s"'`/,;<>]{{6,64}})""",
         gate=r"[\w.@\\\-](?:[ ]?/[ ]?|:)[^\s/:]{0,60}[\d\-]",
@@ -161,9 +163,24 @@ RULES = (
     ),
     Rule(
         name="value near a name",
-        hints=(*NAME_HINTS, "cred", "log"),
+        hints=(
+            *NAME_HINTS,
+            "cred",
+            "log",
+            "sign",
+            "user",
+            "account",
+            "temp",
+            "wifi",
+            "wi-fi",
+            "wlan",
+            "ssid",
+            "authenticat",
+            "laps",
+        ),
         pattern=_WORD,
         unlike_words=True,
+        in_words=True,
         replacement=mask_near_name,
         rationale="a password in a line about one: either x or y is the BIOS password",
     ),

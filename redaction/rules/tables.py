@@ -5,7 +5,8 @@ from __future__ import annotations
 from redaction.rules.rule import Rule
 from redaction.tables import mask_aligned, mask_columns
 
-_LINE_START = r"(?:\A|(?<=\n))"
+#: A table can begin behind what introduces it, such as the name of an error; a slash is that of a path.
+_LINE_START = r"(?:\A|(?<=\n)|(?<=\w:[ ])|(?<=:[ ]/))"
 _DASHES = r"[ ]{0,8}-{2,80}(?:[ ]{1,60}-{2,80}){1,20}"
 _ROWS = r"(?P<rows>[^\n]{3,2000}(?:\n[^\n]{3,2000}){0,200})"
 
@@ -35,7 +36,7 @@ RULES = (
         hints=("|", "│", "┃", "║"),
         with_name=True,
         pattern=rf"""{_LINE_START}[ ]{{0,8}}
-            (?P<names>[|│┃║][^|│┃║\n]{{1,60}}(?:[|│┃║][^|│┃║\n]{{1,60}}){{1,20}}[|│┃║])[ ]{{0,8}}\n
+            (?P<names>\|?[|│┃║][^|│┃║\n]{{1,60}}(?:\|?[|│┃║][^|│┃║\n]{{1,60}}){{1,20}}[|│┃║]{{1,2}})[ ]{{0,8}}\n
             (?P<rows>[ ]{{0,8}}[|+│┃║├╠╟┣][^\n]{{3,2000}}
             (?:\n[ ]{{0,8}}[|+│┃║├╠╟┣][^\n]{{3,2000}}){{0,200}})""",
         gate=r"[|│┃║][ ]{0,8}\n[ ]{0,8}[|+│┃║├╠╟┣]",
@@ -50,7 +51,7 @@ RULES = (
             (?P<names>[A-Z][^\n|,;:=]{{4,300}})\n
             (?:(?P<dashes>{_DASHES})[ ]{{0,8}}\n)?
             (?P<rows>[^\n]{{3,600}}(?:\n[^\n]{{3,600}}){{0,200}})""",
-        gate=r"[^\n:=][ ]{2,60}[^\n]{0,200}\n|\n[ ]{0,8}-{2}",
+        gate=r"[^\n:= ][ ]{2}[^\n]{0,300}\n|\n[ ]{0,8}-{2}",
         replacement=mask_aligned,
         rationale="tables of PowerShell and of command-line tools",
     ),

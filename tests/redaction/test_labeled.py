@@ -124,7 +124,10 @@ LONG: dict[str, Callable[[int], str]] = {
     "foreign": lambda size: "пароль: 密码：" * (size // 11),
     "statements": lambda size: "PASSWORD 'x IDENTIFIED BY 'x " * (size // 29),
     "references": lambda size: "token=$(cat password=a.b(" * (size // 24),
+    "letters": lambda size: f"password={'er' * (size // 2000)} " * 100,
+    "members": lambda size: f"password={'aws_a.b.' * (size // 8)}!",
     "owners": lambda size: "password is generated for x " * (size // 27),
+    "YAML": lambda size: f"community\nsnmp:\n{('  ' * 20 + 'a' + chr(10)) * 8}" * (size // 334),
     "addresses": lambda size: "https://graph.microsoft.com/" + "aB3c" * (size // 4),
 }
 
