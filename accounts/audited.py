@@ -1,8 +1,16 @@
 """What the audit log records of invitations, identities, links and second factors."""
 
 from accounts.group_roles.forms import GroupRoleForm
+from accounts.identity_providers import find_provider
 from accounts.invitations.forms import InvitationForm
 from audit.registry import audit_event, audit_table, exclude, through
+from operations.catalog import OperationCatalog
+
+
+def _provider_text(provider_id: str) -> str:
+    provider = find_provider(provider_id)
+    return provider.name if provider else provider_id
+
 
 audit_table(
     "invitations",
@@ -36,6 +44,7 @@ audit_table(
     part="uid",
     part_of=("users", "user_id"),
     ignored=["last_login", "extra_data"],
+    texts={"provider": _provider_text},
 )
 audit_table(
     "sign_in_links",
@@ -56,6 +65,7 @@ audit_table(
         *("last_used_at", "last_used_address"),
         *("user_name", "created_by_name", "revoked_by_name"),
     ],
+    texts={"operation_types": lambda types: ", ".join(map(OperationCatalog.label, types))},
 )
 
 exclude("access_token_rates", "Counts the requests of a minute.")
@@ -67,6 +77,7 @@ audit_table(
     name="group",
     workspace="workspace_id",
     form=GroupRoleForm,
+    texts={"provider": _provider_text},
 )
 
 exclude("group_memberships", "Marks memberships, which are recorded themselves.")

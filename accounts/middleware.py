@@ -88,6 +88,8 @@ def _needs_recent_sign_in(request: Request, view_func: Callable[..., HttpRespons
     match = request.resolver_match
     if match and match.namespace == "admin" and request.method == "POST":
         return match.url_name not in ("login", "logout")
+    if request.method in ("GET", "HEAD") and getattr(view_func, "is_action", False):
+        return False
     return getattr(view_func, "recent_sign_in_required", False)
 
 

@@ -36,6 +36,7 @@ def gate(run: Run) -> Run:
             return problem_of(request, _refusal(refused))
         # From here on, the audit log names the user and the token.
         request.user, request.workspace = access.user, access.token.workspace
+        request.rate_headers = rate_headers(access.rate)
         try:
             check_request(request, operation)
             response = run(request, *args, **kwargs)
@@ -44,10 +45,7 @@ def gate(run: Run) -> Run:
         if request.method == "HEAD" and isinstance(response, StreamingHttpResponse):
             # It would be read and dropped.
             response.streaming_content = ()
-        response = with_entity_tag(request, response)
-        for name, value in rate_headers(access.rate).items():
-            response[name] = value
-        return response
+        return with_entity_tag(request, response)
 
     return respond
 

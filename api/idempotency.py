@@ -41,7 +41,7 @@ INSERT INTO api_submissions (submission_id, fingerprint, run_id, created_at)
 VALUES (%s, %s, %s, clock_timestamp()) ON CONFLICT DO NOTHING
 """
 _REMOVE = """
-DELETE FROM api_submissions WHERE created_at < clock_timestamp() - make_interval(days => %s)
+DELETE FROM api_submissions WHERE created_at < statement_timestamp() - make_interval(days => %s)
 """
 #: How long a key is remembered.
 KEEP_DAYS = 7

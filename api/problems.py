@@ -120,7 +120,7 @@ def _fill(request: HttpRequest, response: HttpResponse, error: ApiError) -> None
 
 
 class ProblemMiddleware:
-    """Replaces every error page below /api/ by a problem document.
+    """Replaces every error page below /api/ by a problem document, and adds the rate of the token.
 
     Error pages come from the middleware below this one, which does not know what an address is for,
     and from Django's handlers of addresses that do not exist.
@@ -131,6 +131,8 @@ class ProblemMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        for name, value in getattr(request, "rate_headers", {}).items():
+            response[name] = value
         if response.status_code < 400 or not request.path_info.startswith(PREFIX):
             return response
         if response["Content-Type"] != CONTENT_TYPE:

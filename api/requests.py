@@ -24,10 +24,12 @@ class ApiRequest(Request):
     """A request whose token is valid.
 
     `user` is the user of the token with its limit, which `visible_to`, `capabilities_of` and the
-    dispatch of runs apply. `workspace` is the one of the token.
+    dispatch of runs apply. `workspace` is the one of the token. `ProblemMiddleware` adds the
+    `rate_headers` to every answer, also to one that another middleware gives.
     """
 
     workspace: Workspace
+    rate_headers: dict[str, str]
 
 
 class BodyParser(Parser):

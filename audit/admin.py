@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -62,10 +63,10 @@ class EntryChangeList(CursorChangeList):
         if text:
             names = [name.removeprefix("=") for name in self.search_fields]
             conditions &= Q.create([(f"{name}__iexact", text) for name in names], Q.OR)
-        has_terms = None
+        having_terms = None
         if terms or len(text) >= SHORTEST_TERM:
-            has_terms = entries_with_terms(text, *terms)
-        return TermSearch(self.queryset, conditions, has_terms)
+            having_terms = partial(entries_with_terms, text, *terms)
+        return TermSearch(self.queryset, conditions, having_terms)
 
 
 @admin.register(AuditEntry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.db.models import Q
@@ -14,7 +15,7 @@ from tenancy.filtering import ListFilter, end_of, start_of
 from tenancy.models import Tenant, User, Workspace
 from tenancy.times import display_zone
 from web.ids import parse_id
-from web.term_search import SHORTEST_TERM, TermSearch, having_terms
+from web.term_search import SHORTEST_TERM, TermIndex, TermSearch
 
 
 class _ObjectKeys:
@@ -67,18 +68,17 @@ class AuditFilter(ListFilter):
             scope = scope.about(*self.object_key.split("/"))
         if self.errors:
             scope = scope.none()
-        has_terms = None
+        having_terms = None
         if terms or len(search) >= SHORTEST_TERM:
-            has_terms = entries_with_terms(search, f"workspace {workspace.pk}", *terms)
-        self.listed: TermSearch[AuditEntryQuerySet] = TermSearch(scope, conditions, has_terms)
+            terms.append(f"workspace {workspace.pk}")
+            having_terms = partial(entries_with_terms, search, *terms)
+        self.listed: TermSearch[AuditEntryQuerySet] = TermSearch(scope, conditions, having_terms)
 
 
-def entries_with_terms(text: str, *others: str) -> Q:
-    """Return the condition of the index: more entries satisfy it than those with the text.
-
-    `others` are terms that the entries have besides those of the text.
-    """
-    columns = (
+_TERMS = TermIndex(
+    "audit_terms",
+    "audit_entry_terms",
+    (
         "workspace_id",
         "tenant_id",
         "object_type",
@@ -88,6 +88,14 @@ def entries_with_terms(text: str, *others: str) -> Q:
         "user_name",
         "address",
         "reference",
-    )
+    ),
+)
+
+
+def entries_with_terms(text: str, *others: str) -> Q:
+    """Return a condition of the index: more entries satisfy it than those with the text.
+
+    `others` are terms that the entries have besides those of the text.
+    """
     reference = f"reference {text.upper()}" if text else ""
-    return having_terms("audit_entry_terms", columns, text, *others, whole=reference)
+    return _TERMS.having(text, *others, whole=reference)

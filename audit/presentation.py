@@ -153,7 +153,10 @@ def _difference(
     label = _label(entry.object_type, column)
     if not isinstance(values, list):
         return Difference(label)
-    before, after = (_text(field, value, references, zone) for value in values)
+    before, after = (
+        _registered_text(entry.object_type, column, value) or _text(field, value, references, zone)
+        for value in values
+    )
     return Difference(
         label,
         None if entry.action == "created" else before,
@@ -178,6 +181,14 @@ def _without_affixes(name: str) -> str:
     """Return “default” for “is default”, and “paused by” for “paused by name”."""
     name = name.removeprefix("is ")
     return name.removesuffix(" name") if name.endswith(" by name") else name
+
+
+def _registered_text(table: str, column: str, value: Any) -> str:
+    """Return the text that an app has registered for a value; empty without one."""
+    name = column.removesuffix("_id")
+    texts = (each.texts[name] for each in _with_parts(table) if name in each.texts)
+    text = next(texts, None)
+    return Truncator(text(value)).chars(MAX_LENGTH) if text and value else ""
 
 
 def _text(

@@ -14,7 +14,7 @@ with `audit_trigger` and the same options, which a test compares.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,8 @@ class AuditedTable:
     Columns in `secrets` are recorded as changed, without their values; a change of `ignored`
     columns only is no entry. `only` limits the entries to updates of these columns. Pages name a
     column as `labels` does, else as the `form` of the object does, else by its verbose name.
+    `texts` are functions that return what pages show for a value of a column, such as the names of
+    kinds for their keys.
     """
 
     table: str
@@ -49,6 +51,7 @@ class AuditedTable:
     operations: tuple[str, ...] = OPERATIONS
     form: type[BaseForm] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
 
     def label_of(self, name: str) -> str:
         """Return the label of a field; empty if neither `labels` nor the form has one."""
@@ -106,6 +109,7 @@ def audit_table(
     operations: Sequence[str] = OPERATIONS,
     form: type[BaseForm] | None = None,
     labels: Mapping[str, str] | None = None,
+    texts: Mapping[str, Callable[[Any], str]] | None = None,
 ) -> None:
     """Register a table whose changes are recorded; `AuditedTable` describes the options.
 
@@ -128,6 +132,7 @@ def audit_table(
         operations=tuple(operations),
         form=form,
         labels=labels or {},
+        texts=texts or {},
     )
 
 

@@ -22,6 +22,7 @@ from backups.models import (
     PolicyVersion,
     ScheduleRevision,
     SharedItems,
+    TenantFreshness,
     TimeZoneRules,
     VersionCandidate,
     VersionRedaction,
@@ -37,10 +38,11 @@ from tenancy.model_admin import (
     ReadOnly,
     WholeForm,
     having_number,
+    of_rows,
     of_tenants_named,
 )
 from tenancy.models import Workspace
-from web.term_search import SHORTEST_TERM, having_terms
+from web.term_search import SHORTEST_TERM, TermIndex
 
 
 class BackupScheduleForm(WholeForm[BackupSchedule]):
@@ -151,6 +153,15 @@ class TimeZoneRulesAdmin(ReadOnly, ModelAdmin[TimeZoneRules]):
     search_fields = ("=version",)
 
 
+@admin.register(TenantFreshness)
+class TenantFreshnessAdmin(ReadOnly, ModelAdmin[TenantFreshness]):
+    list_display = ("tenant", "workspace", "last_complete_at", "latest_status")
+    list_filter = ("latest_status",)
+    list_select_related = ("tenant", "workspace")
+    search_fields = ("tenant__name",)
+    ordering = ("tenant_id",)
+
+
 @admin.register(VersionCandidate)
 class VersionCandidateAdmin(ReadOnly, ModelAdmin[VersionCandidate]):
     list_display = ("id", "workspace", "version_id")
@@ -179,9 +190,11 @@ class BackupSetAdmin(ReadOnly, ModelAdmin[BackupSet]):
     ordering = ("-id",)
 
     def indexed_search(self, text: str) -> Q:
-        schedules = BackupSchedule.objects.filter(name__icontains=text).order_by()
-        of_schedules = Q(schedule__in=list(schedules.values_list("pk", flat=True)))
+        of_schedules = of_rows("schedule", BackupSchedule.objects.filter(name__icontains=text))
         return having_number(text, "pk") | of_tenants_named(text) | of_schedules
+
+
+_ITEM_TERMS = TermIndex("items_terms", "backup_item_terms", ("name", "graph_id"))
 
 
 @admin.register(BackupItem)
@@ -199,8 +212,8 @@ class BackupItemAdmin(ReadOnly, ModelAdmin[BackupItem]):
         if len(text) < SHORTEST_TERM:
             return by_number if text.isdecimal() else None
         matches = Q(name__icontains=text) | Q(graph_id=text)
-        has_terms = having_terms("backup_item_terms", ("name", "graph_id"), text, whole=text)
-        return by_number | Q(has_terms, matches, complete=True) | Q(matches, complete=False)
+        has_terms = _ITEM_TERMS.having(text, whole=text)
+        return by_number | Q(matches, has_terms, complete=True) | Q(matches, complete=False)
 
 
 @admin.register(SharedItems)
@@ -265,7 +278,7 @@ class PolicyChangeAdmin(ReadOnly, ModelAdmin[PolicyChange]):
         by_number = having_number(text, "backup_set")
         if len(text) < SHORTEST_TERM:
             return by_number if text.isdecimal() else None
-        return by_number | changes_with_terms(text) & text_matches(text)
+        return by_number | text_matches(text) & changes_with_terms(text)
 
 
 @admin.register(PolicyExport)

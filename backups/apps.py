@@ -20,7 +20,9 @@ class BackupsConfig(AppConfig):
             "policy_version_redactions",
         )
         withhold("UPDATE, DELETE, TRUNCATE", "backup_shared_items")
-        register_read_only_tables("policy_version_candidates", "backup_set_items")
+        register_read_only_tables(
+            "policy_version_candidates", "backup_set_items", "backup_freshness"
+        )
         allow_functions(
             "backup_sets_delete(bigint)",
             "backup_items_remove(bigint)",
@@ -28,4 +30,5 @@ class BackupsConfig(AppConfig):
             "policy_versions_delete_unreferenced(bigint)",
             "policy_changes_remove(bigint, timestamptz, integer)",
             "configuration_secrets_delete_unneeded()",
+            "search_rare_terms(text, text[])",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import zoneinfo
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.db.models import Q
@@ -13,7 +14,7 @@ from backups.models import Change, PolicyChange, PolicyChangeQuerySet
 from providers.graph.kinds import KINDS
 from tenancy.filtering import ListFilter
 from tenancy.models import Workspace
-from web.term_search import SHORTEST_TERM, TermSearch, having_terms
+from web.term_search import SHORTEST_TERM, TermIndex, TermSearch
 
 
 class ChangeFilter(ListFilter):
@@ -48,10 +49,10 @@ class ChangeFilter(ListFilter):
     @property
     def listed(self) -> TermSearch[PolicyChangeQuerySet]:
         """The listed changes."""
-        has_terms = None
+        having_terms = None
         if len(self.search) >= SHORTEST_TERM:
-            has_terms = changes_with_terms(self.search, f"#{self.workspace.pk}")
-        return TermSearch(self.scope, self.conditions, has_terms)
+            having_terms = partial(changes_with_terms, self.search, f"#{self.workspace.pk}")
+        return TermSearch(self.scope, self.conditions, having_terms)
 
 
 def text_matches(text: str) -> Q:
@@ -59,13 +60,17 @@ def text_matches(text: str) -> Q:
     return Q(name__icontains=text) | Q(graph_id=text) | Q(author__icontains=text)
 
 
+_TERMS = TermIndex(
+    "changes_terms", "policy_change_terms", ("workspace_id", "name", "author", "graph_id")
+)
+
+
 def changes_with_terms(text: str, *others: str) -> Q:
-    """Return the condition of the index: more changes satisfy it than those with the text.
+    """Return a condition of the index: more changes satisfy it than those with the text.
 
     `others` are terms that the changes have besides those of the text.
     """
-    columns = ("workspace_id", "name", "author", "graph_id")
-    return having_terms("policy_change_terms", columns, text, *others, whole=text)
+    return _TERMS.having(text, *others, whole=text)
 
 
 def _midnight(day: dt.date, zone: dt.tzinfo) -> dt.datetime:

@@ -27,7 +27,7 @@ from tenancy.models import Tenant
 
 _TENANTS = """
 WITH tenant AS (
-    SELECT tenants.id, tenants.workspace_id, tenants.name, complete.ended_at,
+    SELECT tenants.id, tenants.workspace_id, tenants.name, freshness.last_complete_at AS ended_at,
            schedule.next_run_at, own.hours AS own_hours, common.hours AS common_hours,
            COALESCE(own.hours, schedule.hours, common.hours, %(hours)s) AS hours
     FROM tenants
@@ -39,11 +39,7 @@ WITH tenant AS (
         SELECT min(next_run_at) AS next_run_at,
                min(COALESCE(objective_hours, common.hours, %(hours)s)) AS hours
         FROM backup_schedules WHERE tenant_id = tenants.id AND paused_at IS NULL) schedule ON true
-    LEFT JOIN LATERAL (
-        SELECT ended_at FROM backup_sets
-        WHERE tenant_id = tenants.id AND workspace_id = tenants.workspace_id
-          AND status = 'complete' AND purpose = 'schedule'
-        ORDER BY ended_at DESC LIMIT 1) complete ON true
+    LEFT JOIN backup_freshness freshness ON freshness.tenant_id = tenants.id
     WHERE tenants.workspace_id = ANY (%(workspaces)s) AND tenants.status = 'active')
 SELECT workspace_id, total, never, unscheduled, place, id, name, ended_at, common_hours, own_hours,
        (SELECT jsonb_agg(jsonb_build_array(id, cron, timezone, next_run_at, objective_hours))

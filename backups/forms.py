@@ -106,9 +106,11 @@ class ScheduleForm(forms.ModelForm[BackupSchedule]):
         self.initial.setdefault("grace_hours", hours)
 
     def clean_kinds(self) -> list[str]:
+        """Keep the order of the kinds that stay: another one would be a change in the audit log."""
         selected: list[str] = list(dict.fromkeys(self.cleaned_data["kinds"]))
         kinds.validate_kinds(selected)
-        return selected
+        stored = [kind for kind in self.instance.kinds or () if kind in selected]
+        return [*stored, *(kind for kind in selected if kind not in stored)]
 
     def clean_grace_hours(self) -> int:
         hours: int = self.cleaned_data["grace_hours"]

@@ -10,16 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery
 
-from backups.models import (
-    DEFAULT_HOURS,
-    BackupObjective,
-    BackupSchedule,
-    BackupSet,
-    SetPurpose,
-    SetStatus,
-)
+from backups.models import DEFAULT_HOURS, BackupObjective, BackupSchedule, SetStatus
 from backups.slots import next_slot
 from tenancy.clock import request_now
 from tenancy.models import Tenant, Workspace
@@ -191,17 +184,12 @@ def freshness_of_tenants(tenants: QuerySet[Tenant]) -> list[Freshness]:
     return [build_freshness(tenant, schedules[tenant.pk], now) for tenant in annotated]
 
 
-def freshness_values() -> dict[str, Subquery]:
+def freshness_values() -> dict[str, F | Subquery]:
     """Return what `build_freshness` needs, by the names of the annotations of a tenant."""
-    sets = BackupSet.objects.filter(
-        tenant=OuterRef("pk"), workspace=OuterRef("workspace"), purpose=SetPurpose.SCHEDULE
-    )
-    last_complete = sets.complete().order_by("-ended_at").values("ended_at")[:1]
-    latest = sets.exclude(status=SetStatus.BUILDING).newest_first().values("status")[:1]
     objectives = BackupObjective.objects.filter(workspace=OuterRef("workspace")).values("hours")
     return {
-        "last_complete_at": Subquery(last_complete),
-        "latest_status": Subquery(latest),
+        "last_complete_at": F("backup_freshness__last_complete_at"),
+        "latest_status": F("backup_freshness__latest_status"),
         "workspace_hours": Subquery(objectives.filter(tenant=None)),
         "tenant_hours": Subquery(objectives.filter(tenant=OuterRef("pk"))),
     }

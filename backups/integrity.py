@@ -129,3 +129,22 @@ register_invariant(
         address=lambda pk: reverse("admin:backups_backupschedule_change", args=[pk]),
     )
 )
+register_invariant(
+    Invariant(
+        "freshness_matches_sets",
+        "The freshness of a tenant is that of its backup sets.",
+        "SELECT tenant.id FROM tenants tenant"
+        " LEFT JOIN backup_freshness freshness ON freshness.tenant_id = tenant.id"
+        " WHERE freshness.last_complete_at IS DISTINCT FROM ("
+        "  SELECT ended_at FROM backup_sets backup_set"
+        "  WHERE backup_set.workspace_id = tenant.workspace_id AND tenant_id = tenant.id"
+        "  AND backup_set.status = 'complete' AND purpose = 'schedule'"
+        "  ORDER BY ended_at DESC LIMIT 1)"
+        " OR COALESCE(freshness.latest_status, '') <> COALESCE(("
+        "  SELECT backup_set.status FROM backup_sets backup_set"
+        "  WHERE tenant_id = tenant.id AND backup_set.status <> 'building'"
+        "  AND purpose = 'schedule' ORDER BY started_at DESC, id DESC LIMIT 1), '')",
+        noun="Tenant",
+        address=lambda pk: reverse("admin:tenancy_tenant_change", args=[pk]),
+    )
+)

@@ -142,8 +142,8 @@ def _require_free_names(schedules: list[BackupSchedule]) -> None:
 
 
 @transaction.atomic
-def pause(schedule: BackupSchedule, by: User, reason: str = "") -> BackupSchedule:
-    """Pause a schedule; its slots are not caught up. Pausing twice has no further effect.
+def pause(schedule: BackupSchedule, by: User, reason: str = "") -> bool:
+    """Pause a schedule; its slots are not caught up. Return whether this call did it.
 
     Raises:
         ValidationError: the schedule was deleted.
@@ -151,16 +151,17 @@ def pause(schedule: BackupSchedule, by: User, reason: str = "") -> BackupSchedul
     now = database_now()
     locked = _lock(schedule, now)
     _require_not_deleted(locked)
-    if not locked.is_paused:
-        _set_paused(locked, now, by, reason.strip()[:300] or "No reason given")
-        locked.save()
-        record_revisions([locked], RevisionReason.PAUSED, by=by)
-    return locked
+    if locked.is_paused:
+        return False
+    _set_paused(locked, now, by, reason.strip()[:300] or "No reason given")
+    locked.save()
+    record_revisions([locked], RevisionReason.PAUSED, by=by)
+    return True
 
 
 @transaction.atomic
-def resume(schedule: BackupSchedule, by: User) -> BackupSchedule:
-    """Resume a schedule from its next slot. Resuming twice has no further effect.
+def resume(schedule: BackupSchedule, by: User) -> bool:
+    """Resume a schedule from its next slot. Return whether this call did it.
 
     Raises:
         ValidationError: the schedule was deleted, or its tenant is archived.
@@ -170,18 +171,19 @@ def resume(schedule: BackupSchedule, by: User) -> BackupSchedule:
     _require_not_deleted(locked)
     if locked.tenant.is_archived:
         raise ValidationError(f"The tenant {locked.tenant.name} is archived. Bring it back first.")
-    if locked.is_paused:
-        locked.paused_at = locked.paused_by = None
-        locked.pause_reason = ""
-        locked.start_from(now)
-        locked.save()
-        record_revisions([locked], RevisionReason.RESUMED, by=by)
-    return locked
+    if not locked.is_paused:
+        return False
+    locked.paused_at = locked.paused_by = None
+    locked.pause_reason = ""
+    locked.start_from(now)
+    locked.save()
+    record_revisions([locked], RevisionReason.RESUMED, by=by)
+    return True
 
 
 @transaction.atomic
-def delete(schedule: BackupSchedule, *, by: User, reason: str) -> BackupSchedule:
-    """Delete a schedule for good. Deleting twice has no further effect.
+def delete(schedule: BackupSchedule, *, by: User, reason: str) -> bool:
+    """Delete a schedule for good. Return whether this call did it.
 
     Its runs, backup sets and revisions stay and refer to it, and its retention goes on, so that
     every slot can still be explained.
@@ -193,7 +195,7 @@ def delete(schedule: BackupSchedule, *, by: User, reason: str) -> BackupSchedule
     now = database_now()
     locked = _lock(schedule, now)
     if locked.is_deleted:
-        return locked
+        return False
     if not locked.is_paused:
         _set_paused(locked, now, by, "The schedule was deleted.")
     locked.deleted_at = now
@@ -202,7 +204,7 @@ def delete(schedule: BackupSchedule, *, by: User, reason: str) -> BackupSchedule
     locked.save()
     record_revisions([locked], RevisionReason.DELETED, by=by)
     log.info("schedule %s of tenant %s deleted by %s", locked.pk, locked.tenant_id, by)
-    return locked
+    return True
 
 
 def pause_for_archive(tenant: Tenant, *, by: User) -> None:

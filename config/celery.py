@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import (
     beat_init,
+    task_postrun,
     task_prerun,
     worker_init,
     worker_process_shutdown,
@@ -141,12 +142,24 @@ def _send_last_spans(**_: object) -> None:
     tracing.end_process()
 
 
+@worker_init.connect
+def keep_connections(**_: object) -> None:
+    """Leave the connections of a task to `_drop_broken_connections`.
+
+    Celery would close them before and after each task or once in a number of tasks, and those of
+    the caches, which have none.
+    """
+    fixups: Any = app._fixups  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public name
+    for fixup in fixups:
+        task_prerun.disconnect(fixup.worker_fixup.on_task_prerun)
+        task_postrun.disconnect(fixup.worker_fixup.on_task_postrun)
+
+
 @task_prerun.connect
-def _drop_broken_connections(**_: object) -> None:
-    """Close a connection that broke since the last task, for example in a restart of PostgreSQL."""
-    from django.db import close_old_connections
+def _drop_broken_connections(task: Any, **_: object) -> None:
+    """Close a connection that is old, broke since the last task, or was left in a transaction."""
+    from tenancy.db import close_unless_idle, renew_connections
 
-    from tenancy.db import trust_quiet_connections
-
-    close_old_connections()
-    trust_quiet_connections()
+    if not task.request.is_eager:
+        close_unless_idle()
+    renew_connections()

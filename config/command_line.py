@@ -50,6 +50,7 @@ def describe(error: Exception) -> str:
     if isinstance(error.__cause__, errors.InsufficientPrivilege):
         return (
             f"The database role of this process may not do this: {reason}\n"
-            "Run this command with the DATABASE_URL of the owner of the tables."
+            "A command that changes tables or roles needs the DATABASE_URL of their owner. For any "
+            "other command, run “manage.py grant_app_role” as the owner."
         )
     return ""

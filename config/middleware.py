@@ -1,6 +1,7 @@
 """What all requests and responses share: a reference, headers for browsers, limits of bodies."""
 
 import codecs
+import logging
 import uuid
 from collections.abc import Callable
 
@@ -10,10 +11,14 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 
+from api.problems import PREFIX, ApiError, problem_of
 from telemetry import tracing
-from tenancy.http import render_error
+from tenancy.http import render_error, try_again_later
 from tenancy.passwords import TooManyPasswords, answer_too_many_passwords
 from web.bodies import body_is_ignored
+from web.downloads import download_slots
+
+log = logging.getLogger(__name__)
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
@@ -172,3 +177,25 @@ class PasswordCapacityMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         return answer_too_many_passwords(request) if isinstance(error, TooManyPasswords) else None
+
+
+class DownloadCapacityMiddleware:
+    """Answers 503 to a download while this process sends as many as it may."""
+
+    retry_after_seconds = 60
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if not response.streaming or download_slots.occupy(response):
+            return response
+        # Nothing has been read for the refused response, so there is nothing to close.
+        log.warning("too many downloads at the same time: %s", request.path)
+        if request.path_info.startswith(PREFIX):
+            detail = "Other downloads are running. Try again in a minute."
+            refusal = problem_of(request, ApiError(503, "too_many_downloads", detail))
+        else:
+            refusal = render_error("too_many_downloads.html", 503)
+        return try_again_later(refusal, self.retry_after_seconds)

@@ -18,6 +18,8 @@ from gunicorn import util
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from web.downloads import download_slots
+
 #: How long a new connection may be silent.
 SILENCE_SECONDS = 5
 #: A health check is as short as this, so that its thread never waits for the rest.
@@ -40,6 +42,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         self.health_check_thread = ThreadPoolExecutor(max_workers=1)
+        # The other half of the threads answers pages.
+        download_slots.limit(max(1, self.cfg.threads // 2))
         super().init_process()
 
     def accept(self, listener: socket.socket) -> None:

@@ -9,8 +9,8 @@ from django.db.models import Q
 
 from inventory.models import DirectoryGroup, Policy, RoleDefinition
 from providers.kind_filter import KindFilter
-from tenancy.forms import GUID
-from tenancy.model_admin import ModelAdmin, ReadOnly
+from tenancy.model_admin import ModelAdmin, ReadOnly, having_part, of_tenants_named
+from web.term_search import SHORTEST_TERM
 
 
 class MirroredAdmin(ReadOnly, ModelAdmin[Any]):
@@ -19,9 +19,10 @@ class MirroredAdmin(ReadOnly, ModelAdmin[Any]):
     search_help_text = "A Graph ID, or a part of the name of an object or a tenant."
 
     def indexed_search(self, text: str) -> Q | None:
-        """Return the object with an id; no index has the names of all workspaces."""
-        lower = text.lower()
-        return Q(graph_id__in=[text, lower]) if GUID.fullmatch(lower) else None
+        if len(text) < SHORTEST_TERM:
+            return None
+        has_id = Q(graph_id__in=[text, text.lower()])
+        return has_id | having_part(text, self.model, "name") | of_tenants_named(text)
 
 
 @admin.register(Policy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import Q
 
 from notifications.models import (
     Notification,
@@ -12,7 +13,14 @@ from notifications.models import (
     NotificationSettings,
     WebhookEndpoint,
 )
-from tenancy.model_admin import ModelAdmin, ReadOnly
+from tenancy.model_admin import (
+    ModelAdmin,
+    ReadOnly,
+    having_number,
+    having_part,
+    of_users_named,
+)
+from web.term_search import SHORTEST_TERM
 
 
 @admin.register(NotificationRule)
@@ -39,7 +47,14 @@ class NotificationEventAdmin(ReadOnly, ModelAdmin[NotificationEvent]):
     list_filter = ("kind",)
     list_select_related = ("workspace",)
     search_fields = ("=subject_id", "title")
+    search_help_text = "The number of what the event concerns, or a part of a title."
     ordering = ("-id",)
+
+    def indexed_search(self, text: str) -> Q | None:
+        of_subject = having_number(text, "subject_id")
+        if len(text) < SHORTEST_TERM:
+            return of_subject if text.isdecimal() else None
+        return of_subject | having_part(text, self.model, "title")
 
 
 @admin.register(Notification)
@@ -48,6 +63,9 @@ class NotificationAdmin(ReadOnly, ModelAdmin[Notification]):
     list_select_related = ("event", "workspace", "user")
     search_fields = ("user__username",)
     ordering = ("-id",)
+
+    def indexed_search(self, text: str) -> Q:
+        return of_users_named(text)
 
 
 @admin.register(NotificationSettings)
@@ -66,3 +84,6 @@ class NotificationDeliveryAdmin(ReadOnly, ModelAdmin[NotificationDelivery]):
     list_select_related = ("event", "workspace", "user", "endpoint")
     search_fields = ("user__username",)
     ordering = ("-id",)
+
+    def indexed_search(self, text: str) -> Q:
+        return of_users_named(text)

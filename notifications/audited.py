@@ -2,6 +2,9 @@
 
 from audit.registry import audit_table, exclude
 from notifications.forms import EndpointForm, RuleForm
+from notifications.kinds import EventKind
+
+_EVENTS = dict(EventKind.choices)
 
 audit_table(
     "notification_rules",
@@ -15,6 +18,7 @@ audit_table(
         "schedule": "Schedule",
         "endpoint": "Webhook endpoint",
     },
+    texts={"events": lambda kinds: ", ".join(_EVENTS.get(kind, kind) for kind in kinds)},
 )
 audit_table(
     "webhook_endpoints",

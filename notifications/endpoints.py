@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from notifications.addresses import allowed_networks, is_allowed
 from notifications.kinds import Level, SystemEventKind
@@ -169,17 +169,21 @@ def secrets_of(endpoint: WebhookEndpoint) -> list[str]:
     return [endpoint.decrypt(envelope, "secret") for envelope in envelopes]
 
 
-def pause(endpoint: WebhookEndpoint) -> None:
-    """Stop sending; deliveries wait."""
+def pause(endpoint: WebhookEndpoint) -> bool:
+    """Stop sending; deliveries wait. Return whether this call did it."""
     rows = WebhookEndpoint.objects.filter(pk=endpoint.pk, paused_at=None)
-    rows.update(paused_at=database_now())
+    return bool(rows.update(paused_at=database_now()))
 
 
-def resume(endpoint: WebhookEndpoint) -> None:
-    """Send again, after a pause also what waited; what was given up can be sent one by one."""
-    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(
-        paused_at=None, disabled_at=None, failing_since=None, retry_at=None
-    )
+def resume(endpoint: WebhookEndpoint) -> bool:
+    """Send again, after a pause also what waited; what was given up can be sent one by one.
+
+    Returns:
+        Whether the endpoint was paused or disabled until this call.
+    """
+    stopped = Q(paused_at__isnull=False) | Q(disabled_at__isnull=False)
+    rows = WebhookEndpoint.objects.filter(stopped, pk=endpoint.pk)
+    return bool(rows.update(paused_at=None, disabled_at=None, failing_since=None, retry_at=None))
 
 
 def delete_endpoint(endpoint: WebhookEndpoint) -> None:

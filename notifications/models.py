@@ -289,6 +289,7 @@ class NotificationEvent(models.Model):
                 condition=models.Q(handled_at__isnull=True),
             ),
             models.Index(fields=("created_at",), name="notification_events_age"),
+            models.Index(fields=("subject_id",), name="notification_events_subject"),
         )
         constraints = (
             models.UniqueConstraint(

@@ -11,7 +11,7 @@ BATCH = 5_000
 _REMOVE = """
 DELETE FROM notification_events WHERE id = ANY (ARRAY(
     SELECT id FROM notification_events
-    WHERE created_at < clock_timestamp() - make_interval(days => %s) AND handled_at IS NOT NULL
+    WHERE created_at < statement_timestamp() - make_interval(days => %s) AND handled_at IS NOT NULL
     ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED))
 """
 

@@ -7,7 +7,8 @@ from collections import Counter
 from django.db import transaction
 
 from notifications.models import WebhookEndpoint
-from providers.rotation import RotationResult, encrypt_again, register_rotation
+from providers.rotation import register_rotation
+from tenancy.rotation import RotationResult, encrypt_again
 
 #: Each column of an envelope, and its place.
 _FIELDS = (
@@ -33,7 +34,8 @@ def _rotate(endpoint: WebhookEndpoint) -> Counter[RotationResult]:
     results: Counter[RotationResult] = Counter()
     for column, field in _FIELDS:
         if envelope := getattr(endpoint, column):
-            result, encrypted = encrypt_again(envelope, endpoint.place(field))
+            owner = f"the webhook {endpoint} of the workspace {endpoint.workspace}"
+            result, encrypted = encrypt_again(envelope, endpoint.place(field), owner)
             setattr(endpoint, column, encrypted)
             results[result] += 1
     endpoint.save(update_fields=[column for column, _ in _FIELDS])

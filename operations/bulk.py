@@ -147,11 +147,14 @@ class BulkAcknowledge(BulkAction):
         acknowledged = OperationRunService().acknowledge_many(
             runs, by=order.by, note=order.note, assignee=order.assignee
         )
+        settled = OperationRun.objects.in_bulk({run.pk for run in runs} - acknowledged)
         for run in runs:
             if run.pk in acknowledged:
                 yield Result("acknowledged", changes=True)
+            elif now := settled.get(run.pk):
+                yield Result(_settled(now), other_id=now.recovered_by_id)
             else:
-                yield Result("without need for attention")
+                yield Result("removed by retention")
 
 
 class BulkCancel(BulkAction):
@@ -179,12 +182,12 @@ class BulkCancel(BulkAction):
     def perform(self, runs: Runs, order: Order) -> Iterator[Result]:
         for run in runs:
             try:
-                cancelled = OperationRunService().request_cancel(run, by=order.by)
+                cancelled, is_first = OperationRunService().request_cancel_once(run, by=order.by)
             except RunNoLongerActive:
                 yield Result("already ended")
             else:
-                stopping = cancelled.is_active
-                yield Result("stopping" if stopping else "cancelled", changes=True)
+                text = "stopping" if cancelled.is_active else "cancelled"
+                yield Result(text if is_first else f"already {text}", changes=is_first)
 
 
 #: In the order of their buttons.

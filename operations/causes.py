@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from operations.reasons import Reason, all_reasons, get_reason
+from web.letter_case import ignore_case
 
 MAX_DETAIL = 80
 #: Reasons that say how much is missing, not why; they are the cause if there is no other.
@@ -52,7 +53,9 @@ def next_step_of(cause: str) -> str:
 
 def codes_with(text: str) -> list[str]:
     """Return the codes of the reasons whose label contains a text, whatever its case."""
-    return [reason.code for reason in all_reasons() if text.lower() in reason.label.lower()]
+    return [
+        reason.code for reason in all_reasons() if ignore_case(text) in ignore_case(reason.label)
+    ]
 
 
 def _cause(code: str, message: str) -> str:

@@ -43,6 +43,7 @@ from tenancy.filtering import (
 )
 from tenancy.models import TenantQuerySet
 from web.keyset import NEWEST_FIRST, Order
+from web.letter_case import ignore_case
 
 VIEWS = (
     ("active", "Active"),
@@ -107,8 +108,12 @@ def find_causes(text: str) -> list[tuple[str, str]]:
     code, _, detail = text.partition(":")
     if code in labels and len(detail) <= MAX_DETAIL and detail.isprintable():
         return [(text, describe_cause(text) if detail else labels[code])]
-    named = [(key, label) for key, label in labels.items() if label.casefold() == text.casefold()]
-    part = [(key, label) for key, label in labels.items() if text.casefold() in label.casefold()]
+    named = [
+        (key, label) for key, label in labels.items() if ignore_case(label) == ignore_case(text)
+    ]
+    part = [
+        (key, label) for key, label in labels.items() if ignore_case(text) in ignore_case(label)
+    ]
     return named or sorted(part, key=itemgetter(1))
 
 

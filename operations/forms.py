@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 
-from operations.services import MAX_NOTE
+from operations.services import MAX_NOTE, MAX_REASON
+from redaction.text import sanitize_text
 from tenancy.filtering import Select, TextInput
 from tenancy.models import User, Workspace
 from web.names import validate_name
+
+_TOO_LONG = f"Enter a reason of at most {MAX_REASON} characters."
 
 
 class AcknowledgeForm(forms.Form):
@@ -35,6 +39,24 @@ class AcknowledgeForm(forms.Form):
             memberships__workspace=workspace, is_active=True, is_service_account=False
         )
         self.fields["assignee"].queryset = members.order_by("username")  # type: ignore[attr-defined]
+
+
+class CancelForm(forms.Form):
+    """The reason of a cancellation, which is optional."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=MAX_REASON,
+        error_messages={"max_length": _TOO_LONG},
+        widget=TextInput({"class": "form-control", "autocomplete": "off"}),
+    )
+
+    def clean_reason(self) -> str:
+        """Redact the reason, which can make it longer."""
+        reason = sanitize_text(self.cleaned_data["reason"], max_length=MAX_REASON + 1)
+        if len(reason) > MAX_REASON:
+            raise ValidationError(_TOO_LONG)
+        return reason
 
 
 class SavedViewForm(forms.Form):

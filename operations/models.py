@@ -288,6 +288,17 @@ class OperationRun(models.Model):
                 name="runs_retry_of",
                 condition=models.Q(retry_of__isnull=False),
             ),
+            # Read when an account is deleted.
+            models.Index(
+                fields=("acknowledged_by",),
+                name="runs_acknowledged_by",
+                condition=models.Q(acknowledged_by__isnull=False),
+            ),
+            models.Index(
+                fields=("cancel_requested_by",),
+                name="runs_cancel_requested_by",
+                condition=models.Q(cancel_requested_by__isnull=False),
+            ),
             # A few runs in a hundred have not succeeded, so these indexes cost little.
             models.Index(
                 fields=("workspace", "outcome", "created_at", "id"),
@@ -308,6 +319,16 @@ class OperationRun(models.Model):
                 fields=("tenant", "outcome", "created_at", "id"),
                 name="runs_tenant_outcome",
                 condition=NOT_SUCCEEDED,
+            ),
+            models.Index(
+                fields=("user", "outcome", "created_at", "id"),
+                name="runs_user_outcome",
+                condition=NOT_SUCCEEDED & models.Q(user__isnull=False),
+            ),
+            models.Index(
+                fields=("tenant", "cause", "created_at", "id"),
+                name="runs_tenant_cause",
+                condition=~models.Q(cause=""),
             ),
             models.Index(
                 fields=("workspace", "outcome", "completed_at", "id"),

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from django.db.models import Q
@@ -20,11 +20,13 @@ from operations.splits import (
     occurring_causes,
     occurring_initiators,
     occurring_types,
+    with_types,
 )
 from operations.states import ATTENTION_OUTCOMES, RunOutcome, RunStatus
 from tenancy.models import TenantQuerySet
 from web.ids import parse_id
 from web.keyset import NEWEST_FIRST, Order
+from web.letter_case import ignore_case
 
 #: The quick filters and the values of other filters of which there are few runs, each in an index.
 _FEW_RUNS = ("active", "attention", "assigned", "mine")
@@ -106,13 +108,14 @@ def select_runs(
         if chosen.type or chosen.outcome not in ("", RunOutcome.SUCCEEDED):
             return Selection(runs)
         return Selection(runs, (occurring_types(workspaces),))
-    if chosen.q and not chosen.selects_few:
-        splits: tuple[Split, ...] | None = _search(chosen, workspaces, tenants)
-    else:
-        if chosen.q:
-            runs = runs.filter(text_matches(chosen.q, tenants))
-        splits = _splits(chosen, workspaces)
-    return Selection(runs, splits, is_sorted=not is_by_request)
+    searched = Selection(runs, _splits(chosen, workspaces), is_sorted=not is_by_request)
+    if not chosen.q:
+        return searched
+    matches = text_matches(chosen.q, tenants)
+    if chosen.selects_few:
+        return replace(searched, runs=runs.filter(matches))
+    splits = _search(chosen, workspaces, tenants)
+    return replace(searched, splits=splits, searched=searched, matches=matches)
 
 
 def _splits(chosen: Chosen, workspaces: Sequence[int]) -> tuple[Split, ...] | None:
@@ -120,7 +123,8 @@ def _splits(chosen: Chosen, workspaces: Sequence[int]) -> tuple[Split, ...] | No
     if chosen.has_splits_of_cause:
         return (_causes(chosen, workspaces),)
     if chosen.tenant:
-        return (_PROBLEMS,) if chosen.cause or chosen.view == "failed" else None
+        has_causes = bool(chosen.cause and get_reason(chosen.cause).cause)
+        return (_PROBLEMS,) if has_causes or chosen.view == "failed" else None
     if chosen.view in ("mine", "assigned"):
         return None
     scope = Split(("workspace_id",), [(workspace,) for workspace in workspaces])
@@ -150,18 +154,18 @@ def _search(
     by_number = [Split(("id",), [(number,)])] if number is not None else []
     if by_number and chosen.q.startswith("#"):
         return tuple(by_number)
-    text, codes = chosen.q.casefold(), set(codes_with(chosen.q))
+    text, codes = ignore_case(chosen.q), set(codes_with(chosen.q))
     initiators, causes = occurring_initiators(workspaces), occurring_causes(workspaces)
+    named = initiators.where(lambda _, name: text in ignore_case(name))
+    of_type = Split(("type",), [(chosen.type,)])
     by_name = [
         Split(("tenant_id",), list(tenants.filter(name__icontains=chosen.q).values_list("pk"))),
-        initiators.where(
-            lambda _, name, run_type: text in name.casefold() and chosen.type in ("", run_type)
-        ),
+        named.combined_with(of_type) if chosen.type else with_types(named),
     ]
     if chosen.view == "failed":
         by_name = [split.combined_with(_PROBLEMS) for split in by_name]
     by_cause = causes.where(
-        lambda _, cause: text in cause.casefold() or cause.partition(":")[0] in codes
+        lambda _, cause: text in ignore_case(cause) or cause.partition(":")[0] in codes
     )
     return (*by_number, *by_name, by_cause)
 

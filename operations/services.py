@@ -50,6 +50,8 @@ log = logging.getLogger(__name__)
 
 #: The longest note of an acknowledgment.
 MAX_NOTE = 500
+#: The longest reason of a cancellation.
+MAX_REASON = 200
 
 
 class RunNoLongerActive(Exception):
@@ -451,8 +453,6 @@ class OperationRunService:
 
     # --- user -------------------------------------------------------------------------------------
 
-    @retry_on_serialization_failure
-    @transaction.atomic
     def request_cancel(self, run: OperationRun, *, by: User, reason: str = "") -> OperationRun:
         """Request the cancellation of a run.
 
@@ -462,6 +462,14 @@ class OperationRunService:
         Raises:
             RunNoLongerActive: the run has already ended.
         """
+        return self.request_cancel_once(run, by=by, reason=reason)[0]
+
+    @retry_on_serialization_failure
+    @transaction.atomic
+    def request_cancel_once(
+        self, run: OperationRun, *, by: User, reason: str = ""
+    ) -> tuple[OperationRun, bool]:
+        """Like `request_cancel`; return also whether this call is the first to request it."""
         suffix = f" Reason: {reason}" if reason else ""
         data = {"reason": reason} if reason else {}
         status = self._mark_cancel_requested(run.pk, by)
@@ -479,7 +487,7 @@ class OperationRunService:
         for child in current.child_runs().active().order_by("pk"):
             with contextlib.suppress(RunNoLongerActive):
                 self.request_cancel(child, by=by, reason=reason or f"Run {run.pk} was cancelled.")
-        return current
+        return current, status is not None
 
     def retry(
         self,
@@ -571,7 +579,7 @@ class OperationRunService:
                 [by.pk, note, assignee.pk if assignee else None, [run.pk for run in runs]],
             )
             changed = {run_id for (run_id,) in cursor.fetchall()}
-        text = "Acknowledged"
+        text = f"Acknowledged by {by.username}"
         if assignee:
             text += f" and assigned to {assignee.username}"
         event = Event("acknowledged", f"{text}: {note}" if note else f"{text}.", actor=by.username)

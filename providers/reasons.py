@@ -74,6 +74,13 @@ register_reasons(
         "Create a new secret or certificate for the app registration, enter it, then retry.",
     ),
     Reason(
+        "clock_wrong",
+        "Clock wrong",
+        "Microsoft rejected the sign-in with the certificate: by its clock, the request was signed at "
+        "another time.",
+        "Correct the clock of the machine that runs the worker, then retry.",
+    ),
+    Reason(
         "token_rejected",
         "Sign-in rejected",
         "Microsoft Graph did not accept a token that was just issued.",

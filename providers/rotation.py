@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from enum import Enum
 from uuid import UUID
 
 from django.db import transaction
 
 from providers.models import ConfigurationSecret, ProviderConnection
-from tenancy.crypto import CredentialUnreadable, Place, key_id_of, key_ring
-
-
-class RotationResult(Enum):
-    """The result of the rotation of one credential."""
-
-    ROTATED = "encrypted again"
-    CURRENT = "already current"
-    UNREADABLE = "unreadable"
-
+from tenancy.rotation import RotationResult, encrypt_again
 
 Rotation = Callable[[], Counter[RotationResult]]
 _ROTATIONS: list[Rotation] = []
@@ -46,25 +36,14 @@ def rotate_credentials() -> Counter[RotationResult]:
     return results
 
 
-def encrypt_again(envelope: str, place: Place) -> tuple[RotationResult, str]:
-    """Return the envelope encrypted with the first key; as it was if it is current or unreadable."""
-    ring = key_ring()
-    try:
-        plaintext = ring.decrypt(envelope, place)
-    except CredentialUnreadable:
-        return RotationResult.UNREADABLE, envelope
-    if key_id_of(envelope) == ring.current:
-        return RotationResult.CURRENT, envelope
-    return RotationResult.ROTATED, ring.encrypt(plaintext, place)
-
-
 @transaction.atomic
 def _rotate(pk: int) -> RotationResult | None:
     """Rotate one credential. Return None if it was removed in the meantime."""
     connection = ProviderConnection.objects.select_for_update(of=("self",)).filter(pk=pk).first()
     if connection is None or not connection.has_credential:
         return None
-    result, envelope = encrypt_again(connection.encrypted_credential, connection.place)
+    owner = f"the connection {connection} of the tenant {connection.tenant}"
+    result, envelope = encrypt_again(connection.encrypted_credential, connection.place, owner)
     if result == RotationResult.ROTATED:
         connection.encrypted_credential = envelope
         connection.save(update_fields=["encrypted_credential"])
@@ -77,7 +56,8 @@ def _rotate_value(pk: UUID) -> RotationResult | None:
     row = ConfigurationSecret.objects.select_for_update(of=("self",)).filter(pk=pk).first()
     if row is None:
         return None
-    result, envelope = encrypt_again(row.encrypted_value, row.place)
+    owner = f"the setting {row.setting} of the tenant {row.tenant_id}"
+    result, envelope = encrypt_again(row.encrypted_value, row.place, owner)
     if result == RotationResult.ROTATED:
         row.encrypted_value = envelope
         row.save(update_fields=["encrypted_value"])

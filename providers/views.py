@@ -31,9 +31,11 @@ from providers.models import CredentialKind, ProviderConnection
 from providers.probes import PROBES, WRITES
 from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.filtering import ListFilter
+from tenancy.forms import ReasonForm
 from tenancy.http import (
     Request,
     action,
+    ask_again,
     form_page,
     page,
     recent_sign_in_required,
@@ -181,7 +183,7 @@ def connection_credential(request: Request, slug: str, connection_id: int) -> Ht
     return _form(request, connection.workspace, form, title, action="Save credential", back=back)
 
 
-@action
+@action("connection_detail", "slug", "connection_id")
 def connection_default(request: Request, slug: str, connection_id: int) -> HttpResponse:
     """Make this connection the default of its tenant."""
     connection = _managed_or_404(request, slug, connection_id)
@@ -193,11 +195,22 @@ def connection_default(request: Request, slug: str, connection_id: int) -> HttpR
 
 
 @recent_sign_in_required
-@action
+@action("connection_detail", "slug", "connection_id")
 def connection_remove(request: Request, slug: str, connection_id: int) -> HttpResponse:
     """Remove the connection and its credential."""
     connection = _managed_or_404(request, slug, connection_id)
-    reason = request.POST.get("reason", "")
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        return ask_again(
+            request,
+            form,
+            workspace=connection.workspace,
+            section="connections",
+            action="Remove connection",
+            back=connection.get_absolute_url(),
+            back_title=connection.name,
+        )
+    reason = form.cleaned_data["reason"]
     is_removed = try_service(
         request,
         lambda: services.remove_connection(connection, by=request.user, reason=reason),
@@ -208,7 +221,7 @@ def connection_remove(request: Request, slug: str, connection_id: int) -> HttpRe
     return redirect("connection_list", slug)
 
 
-@action
+@action("connection_detail", "slug", "connection_id")
 def connection_check(request: Request, slug: str, connection_id: int) -> HttpResponse:
     """Check the connection, or redirect to the check that is already active."""
     connection = _connection_or_404(request, slug, connection_id)
@@ -221,7 +234,7 @@ def connection_check(request: Request, slug: str, connection_id: int) -> HttpRes
     )
 
 
-@action
+@action("tenant_detail", "slug", "tenant_id")
 def connection_check_tenant(request: Request, slug: str, tenant_id: int) -> HttpResponse:
     """Check the default connection of the tenant."""
     tenants = Tenant.objects.visible_to(request.user).select_related("workspace")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Q
 
 from providers.kind_filter import KindFilter
 from restores.models import Replacement, RestoreItem, RestoreRun
-from tenancy.model_admin import ModelAdmin, ReadOnly
+from tenancy.model_admin import ModelAdmin, ReadOnly, having_number, of_tenants_named
+from web.term_search import SHORTEST_TERM, TermIndex
 
 
 @admin.register(RestoreRun)
@@ -17,8 +19,15 @@ class RestoreRunAdmin(ReadOnly, ModelAdmin[Any]):
     list_filter = ("status", "workspace")
     list_select_related = ("tenant", "workspace")
     search_fields = ("=id", "tenant__name")
+    search_help_text = "The number of a restore, or a part of the name of a tenant."
     ordering = ("-created_at", "-id")
     actions = None
+
+    def indexed_search(self, text: str) -> Q:
+        return having_number(text, "pk") | of_tenants_named(text)
+
+
+_ITEM_TERMS = TermIndex("restore_items_terms", "backup_item_terms", ("name", "graph_id"))
 
 
 @admin.register(RestoreItem)
@@ -27,8 +36,16 @@ class RestoreItemAdmin(ReadOnly, ModelAdmin[Any]):
     list_filter = ("action", "state", KindFilter)
     list_select_related = ("restore",)
     search_fields = ("=graph_id", "name")
+    search_help_text = "A Graph ID, or a part of a name."
+    ordering = ("-id",)
     exclude = ("changes",)
     actions = None
+
+    def indexed_search(self, text: str) -> Q | None:
+        if len(text) < SHORTEST_TERM:
+            return None
+        matches = Q(name__icontains=text) | Q(graph_id=text)
+        return matches & _ITEM_TERMS.having(text, whole=text)
 
 
 @admin.register(Replacement)

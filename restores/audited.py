@@ -1,6 +1,7 @@
 """What the audit log records of restores: their stages, approvals and decisions, not their results."""
 
 from audit.registry import audit_table, through
+from backups.kinds import label_of
 
 audit_table(
     "restore_runs",
@@ -23,4 +24,5 @@ audit_table(
     name="name",
     workspace="workspace_id",
     tenant="tenant_id",
+    texts={"kind": label_of},
 )

@@ -206,5 +206,5 @@ def _as_id(text: str, label: str) -> str:
     try:
         return str(uuid.UUID(text.strip()))
     except ValueError:
-        article = "an" if label[0] in "aeio" else "a"
+        article = "an" if label[0].lower() in "aeio" else "a"
         raise ValidationError(f"Enter the ID of {article} {label}, a GUID.") from None

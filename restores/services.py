@@ -40,6 +40,10 @@ EXECUTION_REFUSALS = {
 }
 
 
+class OutdatedReview(ValidationError):
+    """The preview or a decision has changed since the person or program read the restore."""
+
+
 @transaction.atomic
 def start_preview(
     backup_set: BackupSet,
@@ -124,28 +128,36 @@ def decide(restore: RestoreRun, decisions: dict[int, str]) -> None:
 
 
 @transaction.atomic
-def approve(restore: RestoreRun, *, by: User, decision_digest: str) -> RestoreRun:
+def approve(restore: RestoreRun, *, by: User, decision_digest: str) -> bool:
     """Approve a restore as the second person; from then on, nothing about it can be changed.
 
-    `decision_digest` identifies what the person has reviewed (`decision_digest_of`). Approving twice
-    changes nothing.
+    `decision_digest` identifies what the person has reviewed (`decision_digest_of`).
+
+    Returns:
+        Whether this call approved it; False if it was approved before.
 
     Raises:
+        OutdatedReview: the person has reviewed another state of the restore.
         ValidationError: the restore is not in preview, it is the person's own, the person may not
-            approve it, a conflict is undecided, or the person has reviewed another state of it.
+            approve it, or a conflict is undecided.
     """
     locked, now = lock(restore), database_now()
     if reason := _approval_refusal(locked, by, decision_digest, now):
         raise ValidationError(reason)
-    if locked.approved_at is None:
-        locked.approved_by, locked.approved_at = by, now
-        locked.approval_expires_at = now + dt.timedelta(hours=settings.RESTORE_APPROVAL_HOURS)
-        locked.save(update_fields=["approved_by", "approved_at", "approval_expires_at"])
-    return locked
+    if locked.approved_at is not None:
+        return False
+    locked.approved_by, locked.approved_at = by, now
+    locked.approval_expires_at = now + dt.timedelta(hours=settings.RESTORE_APPROVAL_HOURS)
+    locked.save(update_fields=["approved_by", "approved_at", "approval_expires_at"])
+    return True
 
 
 def _approval_refusal(restore: RestoreRun, by: User, decision_digest: str, now: dt.datetime) -> str:
-    """The reason why the person may not approve the restore; empty if they may."""
+    """The reason why the person may not approve the restore; empty if they may.
+
+    Raises:
+        ValidationError: what the person has reviewed cannot be confirmed.
+    """
     if not restore.is_previewed:
         return "Only a previewed restore can be approved."
     if restore.is_expired(now):
@@ -162,7 +174,8 @@ def _approval_refusal(restore: RestoreRun, by: User, decision_digest: str, now: 
         if has_capability(by, restore.workspace, Capability.RESTORE):
             return "You have had your role for less than 24 hours. Another person must approve it."
         return "Your role doesn't allow you to approve restores."
-    return _review_error(restore, list(restore.items.all()), decision_digest)
+    _require_reviewed(restore, list(restore.items.all()), decision_digest)
+    return ""
 
 
 def execute(
@@ -178,7 +191,8 @@ def execute(
     `decision_digest` identifies what the person has reviewed (`decision_digest_of`).
 
     Raises:
-        ValidationError: the name is not the tenant's, the preview or a decision has changed or
+        OutdatedReview: the person has reviewed another state of the restore.
+        ValidationError: the name is not the tenant's (an error of `tenant_name`), the preview has
             expired, a conflict is undecided, an approval is missing or no longer holds, or another
             restore of the tenant runs.
     """
@@ -203,8 +217,11 @@ def _execute(
     locked = lock(restore)
     if submission and locked.execute_run and locked.execute_run.submission_id == submission:
         return DispatchResult(locked.execute_run, created=False)
-    if reason := _execution_error(locked, by, decision_digest, tenant_name):
+    if reason := _execution_error(locked, by, decision_digest):
         raise ValidationError(reason)
+    if tenant_name.strip() != locked.tenant.name.strip():
+        text = "This is not the name of the tenant. Enter it exactly."
+        raise ValidationError({"tenant_name": text})
     locked.status, locked.is_dry_run = RestoreStatus.EXECUTING, False
     locked.executed_at = database_now()
     locked.save(update_fields=["status", "is_dry_run", "executed_at"])
@@ -223,24 +240,35 @@ def decision_digest_of(restore: RestoreRun) -> str:
     return planning.decision_digest(restore.preview_digest, restore.items.all())
 
 
-def _review_error(restore: RestoreRun, items: Sequence[RestoreItem], decision_digest: str) -> str:
-    """The reason why what was reviewed cannot be confirmed; empty if it can."""
+def _require_reviewed(
+    restore: RestoreRun, items: Sequence[RestoreItem], decision_digest: str
+) -> None:
+    """Check that what was reviewed can be confirmed.
+
+    Raises:
+        OutdatedReview: it has changed since.
+        ValidationError: a conflict is undecided.
+    """
     if any(item.is_undecided for item in items):
-        return "Decide every conflict first."
+        raise ValidationError("Decide every conflict first.")
     if decision_digest != planning.decision_digest(restore.preview_digest, items):
-        return "The preview has changed since you opened this page. Reload and review it again."
-    return ""
+        raise OutdatedReview(
+            "The preview has changed since you opened this page. Reload and review it again."
+        )
 
 
-def _execution_error(restore: RestoreRun, by: User, decision_digest: str, tenant_name: str) -> str:
-    """The reason why the restore may not be executed; empty if it may."""
+def _execution_error(restore: RestoreRun, by: User, decision_digest: str) -> str:
+    """The reason why the restore may not be executed; empty if it may.
+
+    Raises:
+        ValidationError: what the person has reviewed cannot be confirmed.
+    """
     items, now = list(restore.items.all()), database_now()
     if not restore.is_previewed:
         return "This restore is no longer in preview. It can't be started again."
     if restore.is_expired(now):
         return PREVIEW_EXPIRED
-    if reason := _review_error(restore, items, decision_digest):
-        return reason
+    _require_reviewed(restore, items, decision_digest)
     if not any(item.will_be_written for item in items):
         return "This restore has nothing to write."
     if reason := read_only_reason(restore):
@@ -251,8 +279,6 @@ def _execution_error(restore: RestoreRun, by: User, decision_digest: str, tenant
         return reason
     if restore.approved_by and is_same_person(restore.approved_by, by):
         return "You approved this restore, so another person must execute it."
-    if tenant_name.strip() != restore.tenant.name.strip():
-        return "Enter the tenant name exactly as shown on this page."
     return ""
 
 
@@ -296,11 +322,10 @@ def read_only_reason(restore: RestoreRun) -> str:
     return ""
 
 
-def discard(restore: RestoreRun) -> None:
-    """Discard a restore that was not executed; discarding it twice changes nothing."""
-    RestoreRun.objects.filter(pk=restore.pk, status=RestoreStatus.PREVIEWED).update(
-        status=RestoreStatus.ENDED, ended_at=Now()
-    )
+def discard(restore: RestoreRun) -> bool:
+    """Discard a restore in preview; return whether this call did it."""
+    previewed = RestoreRun.objects.filter(pk=restore.pk, status=RestoreStatus.PREVIEWED)
+    return bool(previewed.update(status=RestoreStatus.ENDED, ended_at=Now()))
 
 
 def retry(restore: RestoreRun, *, by: User) -> tuple[RestoreRun, DispatchResult]:

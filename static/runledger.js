@@ -5,6 +5,10 @@
     if (seconds < -5) return `in ${span(-seconds)}`;
     return seconds < 5 ? "just now" : `${span(seconds)} ago`;
   };
+  const due = (seconds) => {
+    if (seconds < -5) return ago(seconds);
+    return seconds < 60 ? "now" : `due ${ago(seconds)}`;
+  };
   const span = (seconds) => {
     if (seconds < 60) return `${Math.floor(seconds)} s`;
     if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
@@ -26,7 +30,8 @@
   const now = () => serverStart + (performance.now() - started);
   const tick = () => {
     document.querySelectorAll("time[data-age]").forEach((element) => {
-      const text = ago((now() - Date.parse(element.dateTime)) / 1000);
+      const words = element.dataset.age === "due" ? due : ago;
+      const text = words((now() - Date.parse(element.dateTime)) / 1000);
       if (element.textContent !== text) element.textContent = text;
     });
     document.querySelectorAll("time[data-clock]").forEach((element) => {
@@ -242,7 +247,19 @@
       return Array.from(field.options).some((option) => option.selected !== option.defaultSelected);
     return field.value !== field.defaultValue;
   };
-  // A choice is identified by its value, another field by its place among those of its name.
+  // The address to which a form is sent; without one, that of its page.
+  const targetOf = (form) => {
+    const target = new URL(form.getAttribute("action") ?? "", location);
+    return target.pathname + target.search;
+  };
+  // A form is identified by this address and the object that its hidden fields name, because others can
+  // appear before it; a choice by its value, another field by its place among those of its name.
+  const TOKENS = "[name=csrfmiddlewaretoken], [name=submission]";
+  const keyOf = (form) => {
+    const hidden = Array.from(form.querySelectorAll(`[type=hidden]:not(${TOKENS})`));
+    const values = hidden.map(({ name, value }) => `${name}=${value}`);
+    return [form.method, targetOf(form), ...values].join(" ");
+  };
   const formFields = () => {
     const seen = new Map();
     const numbered = (name) => {
@@ -250,7 +267,7 @@
       return `${name} ${seen.get(name)}`;
     };
     return Array.from(document.forms).flatMap((form) => {
-      const formKey = numbered(form.getAttribute("action") ?? "");
+      const formKey = keyOf(form);
       return Array.from(form.elements)
         .filter(isKept)
         .map((field) => {
@@ -291,7 +308,9 @@
   const fillIn = (entries) => {
     const isRefused = document.querySelector(".messages [data-level=error]") !== null;
     if (!entries.interrupted && !isRefused) return;
-    if (entries.user !== user || entries.address !== address()) return;
+    // The address of a refused form leads to the page that has the form.
+    const pages = [address(), ...Array.from(document.forms, targetOf)];
+    if (entries.user !== user || !pages.includes(entries.address)) return;
     if (Date.now() - entries.at > ENTRIES_MAX_AGE) return;
     const fields = formFields().filter(({ key }) => key in entries.values);
     if (!fields.length) return;

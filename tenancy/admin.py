@@ -10,11 +10,14 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.text import capfirst
 
 from tenancy import services, staff_changes
-from tenancy.model_admin import ModelAdmin, ReadOnly, WholeForm
+from tenancy.model_admin import M, ModelAdmin, ReadOnly, WholeForm, having_part
 from tenancy.models import (
     ApprovalOffRequest,
     Membership,
@@ -26,6 +29,8 @@ from tenancy.models import (
     Workspace,
 )
 from tenancy.roles import Role
+from web.client_address import without_zone
+from web.term_search import SHORTEST_TERM
 
 admin.site.unregister(Group)
 
@@ -38,9 +43,13 @@ def _user(request: HttpRequest) -> User:
 class PermissionGroupAdmin(ModelAdmin[Group], GroupAdmin):
     list_display = ("name", "permission_count")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        return super().get_queryset(request).annotate(permission_count=Count("permissions"))
+
     @admin.display(description="permissions")
-    def permission_count(self, group: Group) -> int:
-        return group.permissions.count()
+    def permission_count(self, group: Any) -> int:
+        count: int = group.permission_count
+        return count
 
 
 @admin.register(User)
@@ -103,38 +112,44 @@ def _may_manage(request: HttpRequest, account: User | None) -> bool:
     return not (account.is_staff or account.is_superuser)
 
 
-class MembershipInline(ReadOnly, admin.TabularInline[Membership, Workspace]):
-    """Read-only; the link opens the page that changes a role and keeps the last owner."""
+class DeletedUnused(ModelAdmin[M]):
+    """Only what has not been used can be deleted."""
 
-    model = Membership
-    fields = readonly_fields = ("user", "role", "created_at")
-    show_change_link = True
-    extra = 0
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Name the kinds of data of a used row; Django would load and list each row of them."""
+        if kinds := sorted({name for row in objs for name in services.used_by(row)}):
+            return [], {}, set(), [capfirst(kind) for kind in kinds]
+        return super().get_deleted_objects(objs, request)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
-        return super().get_queryset(request).filter(user__is_service_account=False)
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        services.remove_unused(obj, by=_user(request))
 
 
 @admin.register(Workspace)
-class WorkspaceAdmin(ModelAdmin[Workspace]):
+class WorkspaceAdmin(DeletedUnused[Workspace]):
     list_display = ("name", "slug", "timezone", "created_at")
     search_fields = ("name", "slug")
-    inlines = (MembershipInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Workspace | None = None) -> Any:
         """The slug cannot change, and only owners switch the approval of restores off."""
         if obj is None:
             return ()
-        return ("slug", "restores_need_approval") if obj.restores_need_approval else ("slug",)
+        fixed = ("slug", "restores_need_approval") if obj.restores_need_approval else ("slug",)
+        return (*fixed, "members")
+
+    @admin.display(description="Members")
+    def members(self, obj: Workspace) -> str:
+        """Return a link to the list of the members, of whom there can be thousands."""
+        count = obj.memberships.filter(user__is_service_account=False).count()
+        address = reverse("admin:tenancy_membership_changelist")
+        text = f"{count:,}"
+        return format_html('<a href="{}?workspace__id__exact={}">{}</a>', address, obj.pk, text)
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Workspace | None = None) -> Any:
         return {} if obj else {"slug": ("name",)}
 
     def save_model(self, request: HttpRequest, obj: Workspace, form: Any, change: bool) -> None:
         services.save_workspace(obj)
-
-    def delete_model(self, request: HttpRequest, obj: Workspace) -> None:
-        services.remove_unused(obj, by=_user(request))
 
 
 @admin.register(ApprovalOffRequest)
@@ -164,7 +179,7 @@ class SupportAccessAdmin(ReadOnly, ModelAdmin[SupportAccess]):
 
 
 @admin.register(Tenant)
-class TenantAdmin(ModelAdmin[Tenant]):
+class TenantAdmin(DeletedUnused[Tenant]):
     list_display = ("name", "workspace", "external_id", "status", "created_at")
     list_filter = ("status", "workspace")
     list_select_related = ("workspace",)
@@ -184,9 +199,6 @@ class TenantAdmin(ModelAdmin[Tenant]):
             obj.status = Tenant.objects.values_list("status", flat=True).get(pk=obj.pk)
         services.save_tenant(obj)
         services.change_status(obj, status, by=_user(request), reason="Changed by staff")
-
-    def delete_model(self, request: HttpRequest, obj: Tenant) -> None:
-        services.remove_unused(obj, by=_user(request))
 
 
 class MembershipForm(WholeForm[Membership]):
@@ -264,17 +276,27 @@ class AccessAttemptAdmin(ReadOnly, ModelAdmin[Any]):
         return _user(request).has_perm("axes.delete_accessattempt")
 
 
-@admin.register(AccessLog)
-class AccessLogAdmin(ReadOnly, ModelAdmin[Any]):
-    list_display = ("username", "ip_address", "attempt_time", "logout_time")
+class SignInAdmin(ReadOnly, ModelAdmin[Any]):
     search_fields = ("username", "=ip_address")
+    search_help_text = "A part of a user name, or an IP address."
     ordering = ("-attempt_time", "-id")
+
+    def indexed_search(self, text: str) -> Q | None:
+        if len(text) < SHORTEST_TERM:
+            return None
+        conditions = having_part(text, self.model, "username")
+        if address := without_zone(text):
+            conditions |= Q(ip_address=address)
+        return conditions
+
+
+@admin.register(AccessLog)
+class AccessLogAdmin(SignInAdmin):
+    list_display = ("username", "ip_address", "attempt_time", "logout_time")
     exclude = ("session_hash",)
 
 
 @admin.register(AccessFailureLog)
-class AccessFailureLogAdmin(ReadOnly, ModelAdmin[Any]):
+class AccessFailureLogAdmin(SignInAdmin):
     list_display = ("username", "ip_address", "locked_out", "attempt_time")
     list_filter = ("locked_out",)
-    search_fields = ("username", "=ip_address")
-    ordering = ("-attempt_time", "-id")

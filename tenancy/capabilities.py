@@ -90,5 +90,7 @@ def require_capability(
         PermissionDenied: the user's role does not include the capability.
     """
     if not has_capability(user, workspace, capability):
+        is_token = isinstance(user, User) and user.limit is not None
+        role = "The role of the token" if is_token else f"Your role in {workspace.name}"
         name = capability.replace("_", " ")
-        raise PermissionDenied(f"Your role in {workspace.name} does not include “{name}”.")
+        raise PermissionDenied(f"{role} does not include “{name}”.")

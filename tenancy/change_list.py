@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -67,6 +67,7 @@ class BoundedChangeList(ChangeList):
             self.params.pop(name, None)
             self.filter_params.pop(name, None)
         rows: QuerySet[Any] = super().get_queryset(request, *args, **kwargs)
+        self.has_indexed_search = getattr(request, "has_indexed_search", False)
         self.order = _whole_order(self.model, rows.query.order_by)
         return rows.order_by(*[term.order_by for term in self.order])
 
@@ -166,21 +167,20 @@ class BoundedChangeList(ChangeList):
         page, or if there are no others.
         """
         count = self.list_per_page + 1
-        text, model_admin = self.query.strip(), cast("Any", self.model_admin)
-        has_index = bool(text) and model_admin.indexed_search(text) is not None
-        compared = COMPARED * count if has_index else SEARCHED
+        compared = COMPARED * count if self.has_indexed_search else SEARCHED
         reached = list(scope.values_list("pk", flat=True)[compared - 1 : compared + 1])
         if len(reached) < 2:  # All rows of the scope are compared.
             return list(rows[:count]), ""
-        key = self.order[0].name
-        is_descending = self.order[0].is_descending is rows.query.standard_ordering
-        nearest = Q((f"{key}__{'gte' if is_descending else 'lte'}", reached[0]))
+        key, is_descending = self.order[0].name, self.order[0].is_descending
+        lookup = "gte" if is_descending is rows.query.standard_ordering else "lte"
+        nearest = Q((f"{key}__{lookup}", reached[0]))
         read = list(rows.filter(nearest)[:count])
         if len(read) == count:
             return read, ""
-        if not has_index:
+        if not self.has_indexed_search:
             return read, reached[0]
-        # No index has this order, so that PostgreSQL does not search in the order of one.
+        # No index has this order, so that PostgreSQL does not search in the order of one. Rows that
+        # are read backwards stay reversed.
         by_value = F(key) + 0
         order = by_value.desc() if is_descending else by_value.asc()
         return list(rows.order_by(order)[:count]), ""

@@ -6,6 +6,7 @@ import datetime as dt
 import select
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ from django.db.migrations import RunSQL
 from django.db.models import BooleanField, CheckConstraint, Func, Model, Q
 from psycopg.abc import AdaptContext
 from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.pq import TransactionStatus
+
+#: How long the cancellation of a statement may take.
+CANCEL_SECONDS = 5
 
 
 def database_now() -> dt.datetime:
@@ -182,9 +187,42 @@ def trust_quiet_connections(**_: object) -> None:
     connection is checked as usual.
     """
     for each in connections.all(initialized_only=True):
-        server = each.connection
-        if server is not None and not server.closed and not _has_news(server.fileno()):
-            each.health_check_done = True  # type: ignore[attr-defined]
+        _trust_if_quiet(each)
+
+
+def renew_connections() -> None:
+    """Do before a task what Django and `trust_quiet_connections` do before a request."""
+    for each in connections.all(initialized_only=True):
+        each.close_if_unusable_or_obsolete()
+        _trust_if_quiet(each)
+
+
+def close_unless_idle() -> None:
+    """Close the connection of this thread unless it is between two transactions.
+
+    A time limit raises an exception at any point: while a statement runs, the connection then takes
+    no other one; inside Django's `atomic`, the next transactions would be savepoints of one that
+    nothing commits. A statement that still runs is cancelled.
+    """
+    own: Any = connections[DEFAULT_DB_ALIAS]
+    server = own.connection
+    if server is None:
+        return
+    status = server.info.transaction_status
+    if status == TransactionStatus.IDLE and own.autocommit and not own.in_atomic_block:
+        return
+    if status == TransactionStatus.ACTIVE:
+        with suppress(psycopg.Error):
+            server.cancel_safe(timeout=CANCEL_SECONDS)
+    # Otherwise Django keeps the connection until the end of the transaction.
+    own.in_atomic_block = own.closed_in_transaction = False
+    own.close()
+
+
+def _trust_if_quiet(each: Any) -> None:
+    server = each.connection
+    if server is not None and not server.closed and not _has_news(server.fileno()):
+        each.health_check_done = True
 
 
 def _has_news(socket: int) -> bool:

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 
 from tenancy.models import TIMEZONES, Tenant, User, Workspace
 from tenancy.roles import Role
+from tenancy.services import MAX_REASON, REASON_NEEDED, clean_reason
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -26,6 +27,19 @@ class GuidField(forms.UUIDField):
         if text and not GUID.fullmatch(text):
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(text)
+
+
+class ReasonForm(forms.Form):
+    """The reason of a change, which the history keeps (`components/reason.html`)."""
+
+    reason = forms.CharField(
+        max_length=MAX_REASON,
+        error_messages={"required": REASON_NEEDED, "max_length": REASON_NEEDED},
+        widget=forms.TextInput({"class": "form-control", "autocomplete": "off"}),
+    )
+
+    def clean_reason(self) -> str:
+        return clean_reason(self.cleaned_data["reason"])
 
 
 class TenantForm(forms.ModelForm[Tenant]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -9,21 +10,25 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import QuerySet
+from django.forms import Form
 from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
     HttpResponseNotAllowed,
+    HttpResponseRedirect,
 )
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.text import slugify
 from django_htmx.middleware import HtmxDetails
 
 from tenancy.capabilities import role_in
 from tenancy.models import User, Workspace
 from tenancy.prepared import ANY_TEXT, ANY_USER, PreparedQuery
+from tenancy.times import display_zone, exact_text
 from web.csv_export import Columns, csv_of_list
 
 
@@ -56,8 +61,36 @@ def methods(*allowed: str) -> Callable[[View], View]:
 page = methods("GET", "HEAD")
 #: Shows a form, and accepts it.
 form_page = methods("GET", "HEAD", "POST")
-#: Changes data.
-action = methods("POST")
+#: What a GET request to the address of an action says on the page that it leads to.
+OPENED_ACTION = "Opening that address changes nothing. Use the form or the button on the page."
+
+
+def action(page_name: str, *parameters: str) -> Callable[[View], View]:
+    """Return a decorator for a view that changes data, and accepts POST only.
+
+    A browser can also open its address: a refused form is shown there, so that reloading, changing
+    the theme and signing in lead to it. Such a request leads to the page that has the form.
+
+    Args:
+        page_name: the name of the route of the page that has the form.
+        parameters: the parameters of that route, which the route of the action has too.
+    """
+
+    def decorate(view: View) -> View:
+        accept = methods("GET", "HEAD", "POST")(view)
+
+        @functools.wraps(view)
+        def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method not in ("GET", "HEAD"):
+                return accept(request, *args, **kwargs)
+            messages.info(request, OPENED_ACTION)
+            address = reverse(page_name, kwargs={name: kwargs[name] for name in parameters})
+            return HttpResponseRedirect(address)
+
+        respond.is_action = True  # type: ignore[attr-defined]
+        return respond
+
+    return decorate
 
 
 def recent_sign_in_required(view: View) -> View:
@@ -96,6 +129,36 @@ def render_checked(
     return render(request, template, context, status=400 if errors else 200)
 
 
+def ask_again(
+    request: HttpRequest,
+    form: Form,
+    *,
+    workspace: Workspace,
+    section: str,
+    action: str,
+    back: str,
+    back_title: str,
+) -> HttpResponse:
+    """Show a refused form of another page alone, with its errors and what was entered.
+
+    Args:
+        action: the text of the button, which is also the title.
+        back: the address of the page of the form; `back_title` is its title.
+    """
+    context = {
+        "workspace": workspace,
+        "section": section,
+        "title": action,
+        "form": form,
+        "action": action,
+        "back": back,
+        "back_title": back_title,
+        # Beside “Cancel run”, “Cancel” could mean either.
+        "leave": "Back",
+    }
+    return render_checked(request, "form_page.html", context, errors=form.errors)
+
+
 def asks_for_csv(request: HttpRequest) -> bool:
     """Return whether the address asks for a list as CSV: `?format=csv`.
 
@@ -124,21 +187,51 @@ def render_list(
     return render_checked(request, template, context, errors=errors)
 
 
-def try_service(request: HttpRequest, call: Callable[[], object], *, success: str) -> bool:
+def try_service(
+    request: HttpRequest,
+    call: Callable[[], object],
+    *,
+    success: str,
+    say_unchanged: Callable[[], None] | None = None,
+) -> bool:
     """Call a service and show `success`, or the message with which the service refused.
+
+    Args:
+        say_unchanged: is called instead if the service returns False, because another request had
+            already done the same.
 
     Returns:
         Whether the service succeeded.
     """
     try:
-        call()
+        result = call()
     except ValidationError as error:
         messages.error(request, error.messages[0])
         return False
-    messages.success(request, success)
+    if say_unchanged and result is False:
+        say_unchanged()
+    else:
+        messages.success(request, success)
     return True
+
+
+def show_unchanged(
+    request: Request, text: str, workspace: Workspace, *, by: object, at: dt.datetime | None
+) -> None:
+    """Show what had been done before the request, by whom and when, as far as it is known."""
+    who = f" by {by}" if by else ""
+    when = f", {exact_text(at, display_zone(request.user, workspace))}" if at else ""
+    messages.info(request, f"{text}{who}{when}. Nothing was changed.")
 
 
 def render_error(template: str, status: int, **context: Any) -> HttpResponse:
     """Render a page that says what happened and what to do; it does not use the request."""
     return HttpResponse(render_to_string(template, context), status=status)
+
+
+def try_again_later(response: HttpResponse, seconds: int) -> HttpResponse:
+    """Return the response with the time after which to try again; the caller has logged why."""
+    response["Retry-After"] = str(seconds)
+    # Django would log it as an error too.
+    response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
+    return response

@@ -10,16 +10,17 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import BadRequest, EmptyResultSet, ValidationError
-from django.db.models import CharField, ForeignKey, IntegerField, Lookup, Model, Q
+from django.db.models import CharField, ForeignKey, IntegerField, Lookup, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from tenancy.change_list import BoundedChangeList, CappedPaginator
-from tenancy.models import Tenant
+from tenancy.models import Tenant, User
 from tenancy.querysets import WorkspaceScopedQuerySet
 from web.ids import parse_id
 from web.keyset import COUNT_CAP
 from web.names import validate_name
+from web.term_search import TermIndex
 
 M = TypeVar("M", bound=Model)
 
@@ -50,13 +51,29 @@ def having_number(text: str, *names: str) -> Q:
     return Q.create([(name, number) for name in names], Q.OR)
 
 
-def of_tenants_named(text: str) -> Q:
-    """Return the condition of the rows of tenants whose name has a text.
+def having_part(text: str, model: type[Model], name: str) -> Q:
+    """Return the condition of the rows whose field has a text, by an index of `search_trigrams`."""
+    index = TermIndex(f"{model._meta.db_table}_terms", "search_trigrams", (name,))  # noqa: SLF001
+    # Rows that are compared one by one seldom get to the terms, which take long to compute.
+    return Q((f"{name}__icontains", text)) & index.having(text)
 
-    It contains the ids of the tenants, so that an index of the rows has it.
+
+def of_rows(name: str, rows: QuerySet[Any]) -> Q:
+    """Return the condition of the rows that refer to one of these by a field.
+
+    It contains their ids, so that an index of the rows that refer to them has it.
     """
-    tenants = Tenant.objects.filter(name__icontains=text).order_by()
-    return Q(tenant__in=list(tenants.values_list("pk", flat=True)))
+    return Q((f"{name}__in", list(rows.order_by().values_list("pk", flat=True))))
+
+
+def of_tenants_named(text: str) -> Q:
+    """Return the condition of the rows of tenants whose name has a text."""
+    return of_rows("tenant", Tenant.objects.filter(name__icontains=text))
+
+
+def of_users_named(text: str) -> Q:
+    """Return the condition of the rows of users whose user name has a text."""
+    return of_rows("user", User.objects.filter(username__icontains=text))
 
 
 class StrictAutocompleteSelect(AutocompleteSelect):
@@ -90,6 +107,8 @@ class ModelAdmin(admin.ModelAdmin[M]):
     ) -> tuple[Any, bool]:
         text = search_term.strip()
         conditions = self.indexed_search(text) if text else None
+        # The list needs to know, and Django passes nothing else to it.
+        request.has_indexed_search = conditions is not None  # type: ignore[attr-defined]
         if conditions is None:
             return super().get_search_results(request, queryset, text)
         return queryset.filter(conditions), False

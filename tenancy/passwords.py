@@ -21,7 +21,7 @@ from django.conf import settings
 from django.contrib.auth import hashers
 from django.http import HttpRequest, HttpResponse
 
-from tenancy.http import render_error
+from tenancy.http import render_error, try_again_later
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -110,8 +110,4 @@ class PBKDF2PasswordHasher(hashers.PBKDF2PasswordHasher):
 def answer_too_many_passwords(request: HttpRequest) -> HttpResponse:
     """Return a page with status 503 that asks to try again."""
     log.warning("too many passwords to check at the same time: %s", request.path)
-    response = render_error("too_many_sign_ins.html", 503)
-    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    # Django would log it as an error too.
-    response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
-    return response
+    return try_again_later(render_error("too_many_sign_ins.html", 503), RETRY_AFTER_SECONDS)

@@ -17,6 +17,21 @@ class CappedCount(models.Subquery):
     output_field = models.IntegerField()
 
 
+class OrderedCount(models.Subquery):
+    """The number of rows of an ordered query, up to a limit.
+
+    The planner does not know the limit, so that it expects to stop early and reads the index of the
+    order. It expects too many rows of a tenant that need attention, and with a limit that it knows,
+    it would read all runs of the tenant from another index to exclude some.
+    """
+
+    template = "(SELECT count(*) FROM (%(subquery)s LIMIT (SELECT %(limit)s)) capped)"
+    output_field = models.IntegerField()
+
+    def __init__(self, rows: models.QuerySet[Any, Any], *, limit: int) -> None:
+        super().__init__(rows.values("pk"), limit=limit)
+
+
 class WorkspaceScopedQuerySet(models.QuerySet[M]):
     """The query set of models with a `workspace` foreign key."""
 

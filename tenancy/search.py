@@ -17,6 +17,7 @@ from django.urls import reverse
 
 from tenancy.forms import GUID
 from tenancy.models import Tenant, User, Workspace
+from web.letter_case import ignore_case
 from web.registry import OrderedRegistry
 
 MAX_HITS = 8
@@ -88,13 +89,13 @@ PAGES = (
 @search_source("Pages", order=50)
 def pages(user: User, text: str) -> list[Hit]:
     """The pages whose title, with the name of their workspace, has every word of the text."""
-    words = text.casefold().split()
+    words = ignore_case(text).split()
     workspaces = list(Workspace.objects.visible_to(user)[:MAX_HITS])
     hits = [
         Hit(title, workspace.name, reverse(route, args=[workspace.slug]))
         for title, route in PAGES
         for workspace in workspaces
-        if all(word in f"{title} {workspace.name}".casefold() for word in words)
+        if all(word in ignore_case(f"{title} {workspace.name}") for word in words)
     ]
     return hits[:MAX_HITS]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from typing import Any
 
 from axes.utils import reset
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError, QuerySet
+from django.db.models import PROTECT, ManyToOneRel, ProtectedError, QuerySet
 
 from redaction.text import sanitize_text
 from tenancy.db import database_now, record_reason
@@ -19,6 +21,7 @@ from web.names import validate_name
 log = logging.getLogger(__name__)
 
 MAX_REASON = 300
+REASON_NEEDED = f"Enter a reason of at most {MAX_REASON} characters."
 
 
 @transaction.atomic
@@ -33,36 +36,39 @@ def save_tenant(tenant: Tenant) -> Tenant:
     return tenant
 
 
-def suspend(tenant: Tenant, *, by: User, reason: str) -> None:
-    """Stop new runs on the tenant; active runs continue.
+def suspend(tenant: Tenant, *, by: User, reason: str) -> bool:
+    """Stop new runs on the tenant; active runs continue. Return whether this call did it.
 
     Raises:
         ValidationError: the reason is empty or too long.
     """
-    change_status(tenant, TenantStatus.SUSPENDED, by=by, reason=clean_reason(reason))
+    return change_status(tenant, TenantStatus.SUSPENDED, by=by, reason=clean_reason(reason))
 
 
-def archive(tenant: Tenant, *, by: User, reason: str) -> None:
+def archive(tenant: Tenant, *, by: User, reason: str) -> bool:
     """Hide the tenant from lists, stop its schedules and new runs; active runs continue.
 
+    Returns:
+        Whether this call did it.
+
     Raises:
         ValidationError: the reason is empty or too long.
     """
-    change_status(tenant, TenantStatus.ARCHIVED, by=by, reason=clean_reason(reason))
+    return change_status(tenant, TenantStatus.ARCHIVED, by=by, reason=clean_reason(reason))
 
 
-def resume(tenant: Tenant, *, by: User) -> None:
-    """Allow new runs on a suspended or archived tenant again."""
-    change_status(tenant, TenantStatus.ACTIVE, by=by, reason="")
+def resume(tenant: Tenant, *, by: User) -> bool:
+    """Allow new runs on a suspended or archived tenant again; return whether this call did it."""
+    return change_status(tenant, TenantStatus.ACTIVE, by=by, reason="")
 
 
 @transaction.atomic
-def change_status(tenant: Tenant, status: TenantStatus, *, by: User, reason: str) -> None:
-    """Change the status of a tenant; a status that it has already stays as it is."""
+def change_status(tenant: Tenant, status: TenantStatus, *, by: User, reason: str) -> bool:
+    """Change the status of a tenant; return False if it has the status already."""
     locked = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     before = TenantStatus(locked.status)
     if before == status:
-        return
+        return False
     locked.status = status
     locked.status_reason = reason
     locked.status_changed_at = database_now()
@@ -70,6 +76,7 @@ def change_status(tenant: Tenant, status: TenantStatus, *, by: User, reason: str
     locked.save()
     tenant_status_changed.send(change_status, tenant=locked, before=before, by=by)
     log.info("tenant %s: %s changed the status to %s", tenant.pk, by, status)
+    return True
 
 
 def clean_reason(text: str) -> str:
@@ -81,7 +88,7 @@ def clean_reason(text: str) -> str:
     validate_name(text)  # sanitizing removes invisible characters
     reason = sanitize_text(text, max_length=MAX_REASON + 1).strip()
     if not reason or len(reason) > MAX_REASON:
-        raise ValidationError(f"Enter a reason of at most {MAX_REASON} characters.")
+        raise ValidationError(REASON_NEEDED)
     return reason
 
 
@@ -119,6 +126,16 @@ def create_workspace(workspace: Workspace, *, owner: User) -> None:
     log.info("workspace %s: created by %s", workspace.slug, owner)
 
 
+def used_by(row: Workspace | Tenant) -> Iterator[str]:
+    """Yield the plural name of each kind of data because of which a row cannot be deleted."""
+    for relation in row._meta.get_fields(include_hidden=True):  # noqa: SLF001 - documented
+        if not isinstance(relation, ManyToOneRel) or relation.on_delete is not PROTECT:
+            continue
+        rows: QuerySet[Any] = relation.related_model._base_manager.all()  # noqa: SLF001
+        if rows.filter(**{relation.field.name: row}).exists():
+            yield str(rows.model._meta.verbose_name_plural)  # noqa: SLF001
+
+
 @transaction.atomic
 def remove_unused(row: Workspace | Tenant, *, by: User) -> None:
     """Delete a workspace or tenant that was created by mistake.
@@ -127,10 +144,14 @@ def remove_unused(row: Workspace | Tenant, *, by: User) -> None:
         ValidationError: other data belongs to it.
     """
     name = str(row)
+    refusal = ValidationError(f"{name} can't be deleted because it has been used.")
+    # Django would load all rows that belong to it before it refuses.
+    if any(used_by(row)):
+        raise refusal
     try:
         row.delete()
     except ProtectedError:
-        raise ValidationError(f"{name} can't be deleted because it has been used.") from None
+        raise refusal from None
     log.info("%s: unused, deleted by %s", name, by)
 
 

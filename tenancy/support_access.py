@@ -57,12 +57,16 @@ def open_access(workspace: Workspace, *, by: User, reason: str) -> SupportAccess
     return access
 
 
-def end_access(access: SupportAccess, *, by: User) -> None:
-    """End an access at once. Ending it twice has no further effect."""
-    SupportAccess.objects.active().filter(pk=access.pk).update(
-        ended_at=Now(), ended_by=by, ended_by_name=by.get_username()
+def end_access(access: SupportAccess, *, by: User) -> bool:
+    """End an access at once; return False if it had ended before."""
+    ended = (
+        SupportAccess.objects.active()
+        .filter(pk=access.pk)
+        .update(ended_at=Now(), ended_by=by, ended_by_name=by.get_username())
     )
-    log.info("workspace %s: %s ended %s", access.workspace.slug, by, access)
+    if ended:
+        log.info("workspace %s: %s ended %s", access.workspace.slug, by, access)
+    return bool(ended)
 
 
 def has_access(user: User, workspace: Workspace) -> bool:

@@ -28,7 +28,7 @@ ATTACKS_ON_GUARDS = {
     "disable triggers": "ALTER TABLE operation_run_events DISABLE TRIGGER ALL",
     "skip triggers": "SET session_replication_role = replica",
     "drop a trigger": "DROP TRIGGER versions_never_change ON policy_versions",
-    "drop a constraint": "ALTER TABLE operation_runs DROP CONSTRAINT runs_counts_valid",
+    "drop a constraint": "ALTER TABLE operation_runs DROP CONSTRAINT runs_incident_of_cause",
     "drop an index": "DROP INDEX runs_slot_once",
     "forget a migration": "DELETE FROM django_migrations",
     "invent a migration": (
@@ -46,6 +46,10 @@ ATTACKS_ON_GUARDS = {
     "write a file": "COPY operation_runs TO '/tmp/runs'",
     "read a file": "SELECT pg_read_file('/etc/passwd')",
     "read passwords": "SELECT rolpassword FROM pg_authid",
+    "write freshness": "UPDATE backup_freshness SET last_complete_at = now()",
+    "delete freshness": "DELETE FROM backup_freshness",
+    "add freshness": "INSERT INTO backup_freshness (tenant_id, workspace_id) VALUES (1, 1)",
+    "determine freshness": "SELECT backup_freshness_update('{{1}}')",
     "import legacy runs": "SELECT legacy_runs_import('inventory_sync_runs', '[]')",
 }
 
@@ -189,3 +193,9 @@ def test_the_guards_hold_without_the_privileges_too(privileged_session: Any, nam
         attack(privileged_session, ATTACKS_ON_ROWS[name])
 
     assert ledger_content() == before
+
+
+def test_the_role_can_ask_which_terms_are_rare(session: Any) -> None:
+    asked = session.execute("SELECT search_rare_terms('changes_terms', '{ABC}')")
+
+    assert asked.fetchone() == (["ABC"],)

@@ -24,8 +24,8 @@ def client_address(request: HttpRequest) -> str | None:
             strict=False,
         )
         if address:
-            return _without_zone(address)
-    return _without_zone(request.META.get("REMOTE_ADDR", ""))
+            return without_zone(address)
+    return without_zone(request.META.get("REMOTE_ADDR", ""))
 
 
 def client_network(address: str | None) -> str:
@@ -42,7 +42,7 @@ def client_network(address: str | None) -> str:
     return str(ipaddress.ip_network((parsed, 64), strict=False).network_address)
 
 
-def _without_zone(text: str) -> str | None:
+def without_zone(text: str) -> str | None:
     """Return a valid address without the zone of a link-local one, which no column accepts."""
     try:
         return str(ipaddress.ip_address(text.partition("%")[0]))

@@ -39,6 +39,16 @@ def ago(seconds: float) -> str:
     return f"{_one(seconds)} ago"
 
 
+def due(seconds: float) -> str:
+    """Return when something is due, or for how long it has been: “in 2 h”, “now”, “due 3 min ago”.
+
+    What is due waits for the next tick, so that it is “now” for a minute.
+    """
+    if seconds < -5:
+        return ago(seconds)
+    return "now" if seconds < 60 else f"due {ago(seconds)}"
+
+
 def _one(seconds: float) -> str:
     if seconds < 60:
         return f"{int(seconds)} s"

@@ -10,7 +10,7 @@ import base64
 import binascii
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -27,7 +27,13 @@ from django.db.models import (
     QuerySet,
     Value,
 )
-from django.db.models.lookups import GreaterThan, LessThan
+from django.db.models.expressions import RawSQL
+from django.db.models.lookups import (
+    GreaterThan,
+    GreaterThanOrEqual,
+    LessThan,
+    LessThanOrEqual,
+)
 
 M = TypeVar("M", bound=Model)
 Q = TypeVar("Q", bound=QuerySet[Any])
@@ -186,6 +192,21 @@ def capped_count(rows: QuerySet[M], cap: int = COUNT_CAP) -> str:
 def count_text(count: int, cap: int = COUNT_CAP) -> str:
     """Return a number of rows as text; a number above the cap was not counted completely."""
     return f"{cap:,}+" if count > cap else f"{count:,}"
+
+
+def up_to(rows: Q, order: Order, at: Any) -> Q:
+    """Return the rows whose value of the order comes before another one, or is the same."""
+    is_before = GreaterThanOrEqual if order.descending else LessThanOrEqual
+    return rows.filter(is_before(order.value, Value(at)))
+
+
+def having_ids(rows: Q, ids: Iterable[int]) -> Q:
+    """Return those of the rows that have one of the ids.
+
+    With a list instead of a subquery, the planner can compare the ids with each entry of the index
+    that serves the other conditions, such as that of all runs of a day.
+    """
+    return rows.filter(pk__in=RawSQL("SELECT unnest(%s::bigint[])", [list(ids)]))
 
 
 def in_order(rows: Q, order: Order = NEWEST_FIRST) -> Q:

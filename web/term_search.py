@@ -2,21 +2,22 @@
 
 No index has both the order of the list and the rows with a text. Therefore the nearest rows are
 compared first, `COMPARED` for each one that is listed. If fewer of them satisfy the conditions, so
-few rows do that the index of terms finds all of them quickly.
+few rows do that the index of terms finds all of them quickly. It is asked for the rarest terms
+alone: a frequent one has as many rows as the list is long, and all of them would be read.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.lookups import DataContains
+from django.db import connection
 from django.db.models import F, Func, Q, QuerySet, TextField, Value
-from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 
 from web.keyset import (
     COUNT_CAP,
@@ -26,8 +27,10 @@ from web.keyset import (
     Page,
     count_text,
     first_rows,
+    having_ids,
     in_order,
     page_of,
+    up_to,
 )
 
 R = TypeVar("R", bound=QuerySet[Any])
@@ -39,36 +42,47 @@ SHORTEST_TERM = 3
 _TERMS: ArrayField[Any, Any] = ArrayField(TextField())
 
 
-def having_terms(
-    function: str, columns: Iterable[str], text: str, *others: str, whole: str = ""
-) -> Q:
-    """Return the condition of the index of a function: more rows satisfy it than have the text.
+@dataclass(frozen=True)
+class TermIndex:
+    """An index of the terms that a function returns for the values of these columns."""
 
-    The function returns the terms of these columns. The rows have each three adjacent characters of
-    the text, or its term as a `whole`, and the `others`.
-    """
-    terms = Func(*map(F, columns), function=function, output_field=_TERMS)
-    of_text: Any = Func(Value(text), function="search_trigrams", output_field=_TERMS)
-    if others:
-        of_others = Value(list(others), _TERMS)
-        of_text = Func(of_text, of_others, function="array_cat", output_field=_TERMS)
-    condition = Q(DataContains(terms, of_text))
-    if whole:
-        condition |= Q(DataContains(terms, Value([whole, *others], _TERMS)))
-    return condition
+    name: str
+    function: str
+    columns: tuple[str, ...]
+
+    def having(self, text: str, *others: str, whole: str = "") -> Q:
+        """Return a condition for which the index is read: more rows satisfy it than have the text.
+
+        Those rows have each three adjacent characters of the text, or its term as a `whole`, and the
+        `others`. Of these terms, the condition has the rarest.
+        """
+        terms = Func(*map(F, self.columns), function=self.function, output_field=_TERMS)
+        condition = Q(DataContains(terms, Value(self._rare_terms(text, others), _TERMS)))
+        if whole:
+            condition |= Q(DataContains(terms, Value([whole, *others], _TERMS)))
+        return condition
+
+    def _rare_terms(self, text: str, others: Sequence[str]) -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute(_RARE_TERMS, [self.name, text, list(others)])
+            rare: list[str] = cursor.fetchone()[0]
+        return rare
+
+
+_RARE_TERMS = "SELECT search_rare_terms(%s, search_trigrams(%s) || %s::text[])"
 
 
 @dataclass(frozen=True)
 class TermSearch(Generic[R]):
     """The rows of `scope` that satisfy the conditions.
 
-    `has_terms` is the condition of the index, which more rows than those satisfy; without it, an
-    index has the rows in the order of the list.
+    `having_terms` returns the condition of the index, which more rows than those satisfy; without
+    it, an index has the rows in the order of the list.
     """
 
     scope: R
     conditions: Q
-    has_terms: Q | None = None
+    having_terms: Callable[[], Q] | None = None
 
     def page(self, loaded: R, *, newer: str = "", older: str = "") -> Page[Any]:
         """Return a page; `loaded` is the scope with the related objects that the page needs.
@@ -77,51 +91,65 @@ class TermSearch(Generic[R]):
             BadCursor: the text is not a complete cursor.
         """
 
-        def fetch(rows: R, order: Order, count: int) -> list[Any]:
-            is_first = not (newer or older)
-            nearest = self._first_nearest if is_first else self._nearest(rows, order, count)
-            return self._fetch(rows, order, count, nearest)
+        def first(rows: R, _: Order, count: int) -> list[Any]:
+            return _load(rows, self._first[0][:count])
 
-        return page_of(loaded, newer=newer, older=older, fetch=fetch)
+        has_first = self.having_terms and not (newer or older)
+        return page_of(loaded, newer=newer, older=older, fetch=first if has_first else self.fetch)
 
     def fetch(self, rows: R, order: Order, count: int) -> list[Any]:
         """Return the first of these rows, which are those of the scope or a part of them."""
-        return self._fetch(rows, order, count, self._nearest(rows, order, count))
+        if self.having_terms is None:
+            return first_rows(rows.filter(self.conditions), order, count)
+        return _load(rows, self._ids(rows, order, count, compared=COMPARED * count)[0])
 
     def count(self) -> str:
         """Return the number of rows as text, such as “12”, “31+” or “1,000+”."""
-        listed = self.scope.filter(self.conditions)
-        if self._first_nearest is None or self.has_terms is None:
+        if self.having_terms is None:
             # In the order of an index: without an order, the table could be scanned.
-            return count_text(in_order(listed)[: COUNT_CAP + 1].count())
-        counted = in_order(listed.filter(self._first_nearest))[: COUNT_CAP + 1].count()
-        if counted > PAGE_SIZE:
-            return count_text(min(counted, COUNT_CAP)) + "+"
-        return count_text(listed.filter(self.has_terms)[: COUNT_CAP + 1].count())
-
-    def _fetch(self, rows: R, order: Order, count: int, nearest: Q | None) -> list[Any]:
-        matching = rows.filter(self.conditions)
-        if nearest is None or self.has_terms is None:
-            return first_rows(matching, order, count)
-        first = first_rows(matching.filter(nearest), order, count)
-        if len(first) == count:
-            return first
-        # No index has this order, so that PostgreSQL does not search in the order of one.
-        by_value = replace(order, value=order.value + Value(dt.timedelta(0)))
-        return first_rows(matching.filter(self.has_terms), by_value, count)
+            listed = in_order(self.scope.filter(self.conditions))
+            return count_text(listed[: COUNT_CAP + 1].count())
+        ids, are_all = self._first
+        return count_text(len(ids)) if are_all else f"{min(len(ids), COUNT_CAP):,}+"
 
     @cached_property
-    def _first_nearest(self) -> Q | None:
-        """The nearest rows of the first page, which the count compares as well."""
-        return self._nearest(self.scope, NEWEST_FIRST, PAGE_SIZE + 1)
+    def _first(self) -> tuple[list[int], bool]:
+        """The ids of the first rows, for the first page and for the count."""
+        return self._ids(
+            self.scope,
+            NEWEST_FIRST,
+            COUNT_CAP + 1,
+            compared=COMPARED * (PAGE_SIZE + 1),
+            enough=PAGE_SIZE + 1,
+        )
 
-    def _nearest(self, rows: R, order: Order, count: int) -> Q | None:
-        """Return the condition of the nearest rows; None if there are no others, or no terms."""
-        if self.has_terms is None:
-            return None
-        last = COMPARED * count - 1
+    def _ids(
+        self, rows: R, order: Order, count: int, *, compared: int, enough: int | None = None
+    ) -> tuple[list[int], bool]:
+        """Return the ids of the first of these rows, and whether no other rows could be among them.
+
+        If `enough` of the nearest rows satisfy the conditions, only those are returned.
+        """
+        matching = rows.filter(self.conditions)
         at = in_order(rows.order_by(), order).values_list(order.value, flat=True)
-        if not (place := list(at[last : last + 1])):
-            return None
-        is_before = GreaterThanOrEqual if order.descending else LessThanOrEqual
-        return Q(is_before(order.value, Value(place[0])))
+        if not (place := list(at[compared - 1 : compared])):
+            return _first_ids(matching, order, count), True
+        ids = _first_ids(up_to(matching, order, place[0]), order, count)
+        if len(ids) >= (enough or count):
+            return ids, False
+        # No index has this order, so that PostgreSQL does not search in the order of one.
+        by_value = replace(order, value=order.value + Value(dt.timedelta(0)))
+        return _first_ids(matching.filter(self._has_terms), by_value, count), True
+
+    @cached_property
+    def _has_terms(self) -> Q:
+        return self.having_terms() if self.having_terms else Q()
+
+
+def _first_ids(rows: QuerySet[Any], order: Order, count: int) -> list[int]:
+    return list(in_order(rows, order).values_list("pk", flat=True)[:count])
+
+
+def _load(rows: QuerySet[Any], ids: Sequence[int]) -> list[Any]:
+    """Return the rows with these ids, in their order: joined rows are loaded only for a page."""
+    return sorted(having_ids(rows.order_by(), ids), key=lambda row: ids.index(row.pk))

@@ -23,6 +23,7 @@ from tenancy.http import (
     page,
     recent_sign_in_required,
     render_checked,
+    show_unchanged,
     workspace_or_404,
 )
 from tenancy.models import Workspace
@@ -58,10 +59,10 @@ def access_token_create(request: Request) -> HttpResponse:
         "back": reverse("access_token_list"),
         "back_title": "Access tokens",
     }
-    return render_checked(request, "accounts/form.html", context, errors=form.is_bound)
+    return render_checked(request, "form_page.html", context, errors=form.is_bound)
 
 
-@action
+@action("access_token_list")
 def access_token_revoke(request: Request) -> HttpResponse:
     """Revoke a personal access token of the user."""
     own = AccessToken.objects.filter(user=request.user)
@@ -107,10 +108,10 @@ def service_token_create(request: Request, slug: str) -> HttpResponse:
         "back": back,
         "back_title": "Access tokens",
     }
-    return render_checked(request, "accounts/form.html", context, errors=form.is_bound)
+    return render_checked(request, "form_page.html", context, errors=form.is_bound)
 
 
-@action
+@action("workspace_token_list", "slug")
 def workspace_token_revoke(request: Request, slug: str, token_id: int) -> HttpResponse:
     """Revoke a token of the workspace."""
     workspace = workspace_or_404(request, slug)
@@ -142,9 +143,14 @@ def _show(request: Request, new: NewToken, *, back: str) -> HttpResponse:
 
 
 def _revoke(request: Request, token: AccessToken | None) -> bool:
-    is_revoked = token is not None and services.revoke(token, by=request.user)
+    if token is None:
+        messages.info(request, "That access token had already ended.")
+        return False
+    is_revoked = services.revoke(token, by=request.user)
     if is_revoked:
         messages.success(request, f"The access token “{token}” is revoked.")
     else:
-        messages.info(request, "That access token had already ended.")
+        token.refresh_from_db()
+        text, by = f"The access token “{token}” was already revoked", token.revoked_by_name
+        show_unchanged(request, text, token.workspace, by=by, at=token.revoked_at)
     return is_revoked

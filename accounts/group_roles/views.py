@@ -50,7 +50,7 @@ def group_role_list(request: Request, slug: str) -> HttpResponse:
 
 
 @recent_sign_in_required
-@action
+@action("group_role_list", "slug")
 def group_role_remove(request: Request, slug: str, group_role_id: int) -> HttpResponse:
     """Remove a group; the memberships that it gave end at the next sign-in of each user."""
     workspace = workspace_or_404(request, slug)

@@ -60,11 +60,11 @@ def invitation_create(request: Request, slug: str) -> HttpResponse:
         "back": reverse("member_list", args=[slug]),
         "back_title": "Members",
     }
-    return render_checked(request, "accounts/form.html", context, errors=form.is_bound)
+    return render_checked(request, "form_page.html", context, errors=form.is_bound)
 
 
 @recent_sign_in_required
-@action
+@action("member_list", "slug")
 def invitation_resend(request: Request, slug: str, invitation_id: int) -> HttpResponse:
     """Send a new link; the previous one is no longer valid."""
     invitation = _invitation_or_404(request, slug, invitation_id)
@@ -79,7 +79,7 @@ def invitation_resend(request: Request, slug: str, invitation_id: int) -> HttpRe
 
 
 @recent_sign_in_required
-@action
+@action("member_list", "slug")
 def invitation_revoke(request: Request, slug: str, invitation_id: int) -> HttpResponse:
     """Make the link of a pending invitation invalid."""
     invitation = _invitation_or_404(request, slug, invitation_id)

@@ -12,6 +12,7 @@ import datetime as dt
 import hashlib
 import logging
 import secrets
+from collections import Counter
 from enum import StrEnum
 
 from allauth.mfa.models import Authenticator
@@ -25,6 +26,7 @@ from audit.events import record
 from tenancy.crypto import Place, key_ring
 from tenancy.db import database_now
 from tenancy.models import User
+from tenancy.rotation import RotationResult, encrypt_again
 
 log = logging.getLogger(__name__)
 
@@ -152,21 +154,20 @@ def reset(user: User) -> int:
     return removed
 
 
-def rotate_secrets() -> None:
-    """Encrypt the secret of every authenticator app with the first key of the ring.
-
-    Raises:
-        CredentialUnreadable: the key of a secret is not in the ring.
-    """
+def rotate_secrets() -> Counter[RotationResult]:
+    """Encrypt the secret of every authenticator app with the first key of the ring."""
+    results: Counter[RotationResult] = Counter()
     apps = Authenticator.objects.filter(type=Authenticator.Type.TOTP)
     for pk in list(apps.values_list("pk", flat=True)):
         with transaction.atomic():
             app = apps.select_for_update(of=("self",)).filter(pk=pk).first()
             if app is not None:
-                place = Place(0, app.user_id, "authenticator")
-                secret = key_ring().decrypt(app.data["secret"], place)
-                app.data = {"secret": key_ring().encrypt(secret, place)}
+                owner = f"the authenticator app of {app.user.username}"
+                result, envelope = encrypt_again(app.data["secret"], _place(app.user), owner)
+                app.data = {"secret": envelope}
                 app.save(update_fields=["data"])
+                results[result] += 1
+    return results
 
 
 def hash_code(code: str) -> str:

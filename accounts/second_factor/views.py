@@ -122,7 +122,7 @@ def passkey_add(request: Request) -> HttpResponse:
 
 
 @recent_sign_in_required
-@action
+@action("account")
 def factor_remove(request: Request) -> HttpResponse:
     """Remove the authenticator app or a passkey of the user."""
     pk = parse_id(request.POST.get("factor", ""))
@@ -137,7 +137,7 @@ def factor_remove(request: Request) -> HttpResponse:
 
 
 @recent_sign_in_required
-@action
+@action("account")
 def recovery_codes_create(request: Request) -> HttpResponse:
     """Replace the recovery codes, and show the new ones once."""
     if not services.has_second_factor(request.user):

@@ -28,7 +28,7 @@ def account(request: Request) -> HttpResponse:
     return _account_page(request, TimeZoneForm(initial={"timezone": request.user.timezone}))
 
 
-@action
+@action("account")
 def account_time_zone(request: Request) -> HttpResponse:
     """Set the time zone in which the user sees times."""
     form = TimeZoneForm(request.POST)
@@ -39,7 +39,7 @@ def account_time_zone(request: Request) -> HttpResponse:
     return redirect("account")
 
 
-@action
+@action("account")
 def account_shortcuts(request: Request) -> HttpResponse:
     """Switch the keyboard shortcuts of the user on or off."""
     is_on = request.POST.get("shortcuts") == "on"
@@ -82,10 +82,10 @@ def password_change(request: Request) -> HttpResponse:
         "back": reverse("account"),
         "back_title": "Account",
     }
-    return render_checked(request, "accounts/form.html", context, errors=form.is_bound)
+    return render_checked(request, "form_page.html", context, errors=form.is_bound)
 
 
-@action
+@action("account")
 def session_end(request: Request) -> HttpResponse:
     """End one session of the user."""
     if services.end_session(request.user, request.POST.get("session", "")):
@@ -95,7 +95,7 @@ def session_end(request: Request) -> HttpResponse:
     return redirect("account")
 
 
-@action
+@action("account")
 def sign_out_everywhere(request: Request) -> HttpResponse:
     """End every session of the user, this one too."""
     services.end_sessions(request.user)

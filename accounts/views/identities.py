@@ -20,7 +20,7 @@ from accounts.sign_in_errors import render_sign_in_error
 from tenancy.http import Request, action, page, recent_sign_in_required
 
 
-@action
+@action("sign_in")
 @login_not_required
 def identity_start(request: HttpRequest) -> HttpResponse:
     """Send the browser to an identity provider, to sign in or to connect the identity."""
@@ -38,7 +38,7 @@ def identity_start(request: HttpRequest) -> HttpResponse:
     return _send_to_provider(request, provider_id, process)
 
 
-@action
+@action("account")
 def identity_confirm(request: Request) -> HttpResponse:
     """Send the browser to an identity provider of the user, to confirm who that is."""
     provider_id = request.POST.get("provider", "")
@@ -80,7 +80,7 @@ def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
 
 
 @recent_sign_in_required
-@action
+@action("account")
 def identity_disconnect(request: Request) -> HttpResponse:
     """Remove an identity from the account of the user."""
     if services.disconnect_identity(request.user, request.POST.get("identity", "")):

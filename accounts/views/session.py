@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.forms import SignInForm
 from accounts.identity_providers import identity_providers
+from tenancy.http import action
 
 
 class SignIn(LoginView):
@@ -49,4 +50,4 @@ class SignOut(LogoutView):
         return response
 
 
-sign_out = SignOut.as_view()
+sign_out = action("home")(SignOut.as_view())

@@ -135,19 +135,24 @@ def restore_execute(
     first.
     """
     restore = _changeable_or_404(request, restore_id)
-    return started(
-        start_once(
-            request,
-            idempotency_key,
-            lambda submission: services.execute(
-                restore,
-                by=request.user,
-                decision_digest=body.decision_digest,
-                tenant_name=body.tenant_name,
-                submission=submission,
-            ),
+
+    def start(submission: uuid.UUID | None) -> DispatchResult:
+        return services.execute(
+            restore,
+            by=request.user,
+            decision_digest=body.decision_digest,
+            tenant_name=body.tenant_name,
+            submission=submission,
         )
-    )
+
+    try:
+        return started(start_once(request, idempotency_key, start))
+    except services.OutdatedReview:
+        raise conflict(
+            "The restore has another decision_digest now. Get the restore, review what has changed,"
+            " and send its new decision_digest.",
+            "outdated_review",
+        ) from None
 
 
 @router.post("restores/{int:restore_id}/discard", response=RestoreDetail)

@@ -22,6 +22,7 @@ from operations.permissions import may_acknowledge, may_cancel, may_retry
 from operations.presentation.layout import DEFAULT_SORT, SORTS
 from operations.services import (
     MAX_NOTE,
+    MAX_REASON,
     DispatchResult,
     NotRetryable,
     OperationRunService,
@@ -29,7 +30,6 @@ from operations.services import (
 )
 from operations.states import ItemOutcome
 from operations.types import OperationRunType
-from operations.views.actions import MAX_REASON
 from operations.views.list_version import LIST_SECONDS
 from operations.views.listing import build_run_filter
 from redaction.text import sanitize_text
@@ -215,11 +215,13 @@ def run_acknowledge(request: ApiRequest, run_id: int, body: Acknowledge | None =
         if assignee is None:
             message = "No member of the workspace has this user name."
             raise invalid_body(message, name="assignee")
-    return Run.of(
-        OperationRunService().acknowledge(
-            run, by=request.user, note=body.note.strip(), assignee=assignee
-        )
+    acknowledged = OperationRunService().acknowledge_many(
+        [run], by=request.user, note=body.note.strip(), assignee=assignee
     )
+    if not acknowledged:
+        # Another request has acknowledged it, or a later run has recovered it, at the same time.
+        raise conflict("This run does not need attention.", "not_acknowledgeable")
+    return Run.of(run_or_404(request, run_id))
 
 
 def run_or_404(request: ApiRequest, run_id: int) -> OperationRun:

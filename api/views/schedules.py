@@ -133,7 +133,8 @@ def schedule_pause(request: ApiRequest, schedule_id: int, body: Pause | None = N
     """Pause a schedule. Pausing twice has no further effect."""
     schedule = _managed_or_404(request, schedule_id)
     reason = sanitize_text(body.reason if body else "", max_length=300)
-    return Schedule.of(services.pause(schedule, by=request.user, reason=reason))
+    services.pause(schedule, by=request.user, reason=reason)
+    return Schedule.of(_schedule_or_404(request, schedule_id))
 
 
 @router.post("schedules/{int:schedule_id}/resume", response=Schedule)
@@ -141,7 +142,8 @@ def schedule_resume(request: ApiRequest, schedule_id: int) -> Schedule:
     """Resume a schedule from its next slot. Missed slots are not caught up."""
     schedule = _managed_or_404(request, schedule_id)
     _require_scheduling(request)
-    return Schedule.of(services.resume(schedule, by=request.user))
+    services.resume(schedule, by=request.user)
+    return Schedule.of(_schedule_or_404(request, schedule_id))
 
 
 def _save(request: ApiRequest, schedule: BackupSchedule, values: dict[str, Any]) -> Schedule:

@@ -3,6 +3,7 @@
 from backups.models.changes import AuthorGap, Change, PolicyChange, PolicyChangeQuerySet
 from backups.models.days import BackupDay
 from backups.models.exports import PolicyExport
+from backups.models.freshness import TenantFreshness
 from backups.models.objectives import DEFAULT_HOURS, MAX_HOURS, BackupObjective
 from backups.models.redactions import VersionRedaction
 from backups.models.schedules import (
@@ -54,6 +55,7 @@ __all__ = [
     "SetPurpose",
     "SetStatus",
     "SharedItems",
+    "TenantFreshness",
     "TimeZoneRules",
     "VersionCandidate",
     "VersionRedaction",

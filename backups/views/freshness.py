@@ -27,6 +27,7 @@ from tenancy.models import Tenant, Workspace
 from tenancy.roles import Capability
 from tenancy.times import display_zone
 from web.csv_export import stream
+from web.letter_case import ignore_case
 from web.numbered import numbered_page
 
 #: The states of the filter: label, and whether a tenant is in it.
@@ -133,7 +134,7 @@ def _listed(
     tenants = Tenant.objects.visible_to(request.user).active().filter(workspace=workspace)
     everything = freshness_of_tenants(tenants.select_related("workspace"))
     filters = ListFilter(request.GET)
-    search = filters.text("Tenant").casefold()
+    search = ignore_case(filters.text("Tenant"))
     state = filters.hidden("state", "State", STATES)
     sorts = [(name, label) for name, (label, _) in SORTS.items()]
     order = filters.choice("sort", "Order", sorts, empty="Stalest backup first")
@@ -141,7 +142,7 @@ def _listed(
         return everything, filters, []
     is_in_state = STATES[state][1] if state else lambda _: True
     selected = [
-        row for row in everything if is_in_state(row) and search in row.tenant.name.casefold()
+        row for row in everything if is_in_state(row) and search in ignore_case(row.tenant.name)
     ]
     selected.sort(key=stalest_first)
     if order:

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 NAMES = 20
 
 
-@action
+@action("policy_list", "slug")
 def policies_back_up(request: Request, slug: str) -> HttpResponse:
     """Ask for the name of the set; with a name, add the selection to it."""
     workspace = workspace_or_404(request, slug)
@@ -50,7 +50,7 @@ def policies_back_up(request: Request, slug: str) -> HttpResponse:
     return _redirect_to_runs(request, workspace, results)
 
 
-@action
+@action("policy_list", "slug")
 def policies_export(request: Request, slug: str) -> HttpResponse:
     """Export the selection."""
     workspace = workspace_or_404(request, slug)

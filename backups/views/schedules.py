@@ -10,18 +10,20 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from backups import services
 from backups.history import last_runs, last_sets, last_slots, runs_of
-from backups.models import BackupSchedule
+from backups.models import BackupSchedule, RevisionReason
 from backups.skipped_days import skipped_day_text
 from backups.slots import next_slots
 from operations.views.start import dispatch_and_redirect, submission_of
-from redaction.text import sanitize_text
 from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.filtering import ListFilter
+from tenancy.forms import ReasonForm
 from tenancy.http import (
     Request,
     action,
+    ask_again,
     page,
     render_list,
+    show_unchanged,
     try_service,
     workspace_or_404,
 )
@@ -95,7 +97,7 @@ def schedule_detail(request: Request, slug: str, schedule_id: int) -> HttpRespon
     return render(request, "backups/schedule_detail.html", framed)
 
 
-@action
+@action("schedule_detail", "slug", "schedule_id")
 def schedule_run_now(request: Request, slug: str, schedule_id: int) -> HttpResponse:
     """Start a backup, or redirect to the backup that is already active."""
     schedule = schedule_or_404(request, slug, schedule_id)
@@ -108,20 +110,24 @@ def schedule_run_now(request: Request, slug: str, schedule_id: int) -> HttpRespo
     )
 
 
-@action
+@action("schedule_detail", "slug", "schedule_id")
 def schedule_pause(request: Request, slug: str, schedule_id: int) -> HttpResponse:
     """Pause the schedule."""
     schedule = _managed_or_404(request, slug, schedule_id)
-    reason = sanitize_text(request.POST.get("reason", ""), max_length=300)
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        return _ask_again(request, form, schedule, "Pause schedule")
+    reason = form.cleaned_data["reason"]
     try_service(
         request,
         lambda: services.pause(schedule, by=request.user, reason=reason),
         success=f"Schedule “{schedule.name}” paused. It doesn't run until resumed.",
+        say_unchanged=lambda: _say_unchanged(request, schedule),
     )
     return redirect(schedule)
 
 
-@action
+@action("schedule_detail", "slug", "schedule_id")
 def schedule_resume(request: Request, slug: str, schedule_id: int) -> HttpResponse:
     """Resume the schedule."""
     schedule = _managed_or_404(request, slug, schedule_id)
@@ -129,21 +135,58 @@ def schedule_resume(request: Request, slug: str, schedule_id: int) -> HttpRespon
         request,
         lambda: services.resume(schedule, by=request.user),
         success=f"Schedule “{schedule.name}” resumed.",
+        say_unchanged=lambda: _say_unchanged(request, schedule),
     )
     return redirect(schedule)
 
 
-@action
+@action("schedule_detail", "slug", "schedule_id")
 def schedule_delete(request: Request, slug: str, schedule_id: int) -> HttpResponse:
     """Delete the schedule; its page stays and says who deleted it and why."""
     schedule = _managed_or_404(request, slug, schedule_id)
-    reason = request.POST.get("reason", "")
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        return _ask_again(request, form, schedule, "Delete schedule")
+    reason = form.cleaned_data["reason"]
     try_service(
         request,
         lambda: services.delete(schedule, by=request.user, reason=reason),
         success=f"Schedule “{schedule.name}” deleted. Its runs and backup sets stay.",
+        say_unchanged=lambda: _say_unchanged(request, schedule),
     )
     return redirect(schedule)
+
+
+def _say_unchanged(request: Request, schedule: BackupSchedule) -> None:
+    """Say who paused, resumed or deleted it; that can have been another request of this moment."""
+    schedule.refresh_from_db()
+    revision = schedule.revisions.select_related("changed_by").first()
+    text, at = "The schedule is not paused", None
+    by: object = None
+    if schedule.is_deleted:
+        text = "The schedule was already deleted"
+        by, at = schedule.deleted_by_name, schedule.deleted_at
+    elif schedule.is_paused:
+        text = "The schedule was already paused"
+        by, at = schedule.paused_by, schedule.paused_at
+    elif revision and revision.reason == RevisionReason.RESUMED:
+        text = "The schedule was already resumed"
+        by, at = revision.changed_by, revision.valid_from
+    show_unchanged(request, text, schedule.workspace, by=by, at=at)
+
+
+def _ask_again(
+    request: Request, form: ReasonForm, schedule: BackupSchedule, button: str
+) -> HttpResponse:
+    return ask_again(
+        request,
+        form,
+        workspace=schedule.workspace,
+        section="schedules",
+        action=button,
+        back=schedule.get_absolute_url(),
+        back_title=schedule.name,
+    )
 
 
 def _managed_or_404(request: Request, slug: str, schedule_id: int) -> BackupSchedule:

@@ -135,7 +135,7 @@ def backup_set_detail(request: Request, slug: str, set_id: int) -> HttpResponse:
     return render_checked(request, "backups/backup_set_detail.html", context, errors=filters.errors)
 
 
-@action
+@action("backup_set_detail", "slug", "set_id")
 def backup_set_delete(request: Request, slug: str, set_id: int) -> HttpResponse:
     """Delete a backup set that does not belong to a schedule."""
     backup_set = _set_or_404(request, slug, set_id)
@@ -226,7 +226,7 @@ def _without(kind: PolicyKind | None, item: BackupItem) -> list[str]:
     return kind.lacking(item.version.payload)
 
 
-@action
+@action("backup_item_detail", "slug", "set_id", "item_id")
 def backup_item_reveal(request: Request, slug: str, set_id: int, item_id: int) -> HttpResponse:
     """Show the values of an object that are hidden only because they look random, for a while."""
     backup_set = _set_or_404(request, slug, set_id)

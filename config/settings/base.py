@@ -86,6 +86,7 @@ MIDDLEWARE = [
     "config.middleware.PrivateResponseMiddleware",
     "config.middleware.RequestBodyMiddleware",
     "config.middleware.PasswordCapacityMiddleware",
+    "config.middleware.DownloadCapacityMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -290,6 +291,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# Only pages of this site load static files; WhiteNoise allows the scripts of every site to read them.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # For how many days an access token of the API is valid at most, and how many requests it may send in a
 # minute; a client that polls a run every second sends 60.
@@ -485,8 +488,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 # The relay publishes again; a publish that fails here must fail fast.
 CELERY_TASK_PUBLISH_RETRY = False
-# Otherwise a worker reconnects to PostgreSQL for every task, and a small task takes 3-5 times as long.
-CELERY_DB_REUSE_MAX = 1000
 # Celery's scheduler stops for as long as the clock was set back.
 CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 # Maximum size of a policy export, and how long it can be downloaded.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,12 +45,13 @@ def own_broker() -> Iterator[None]:
 
 
 @contextmanager
-def own_database(*, durable: bool = False) -> Iterator[str]:
+def own_database(*, durable: bool = False, keep: Path | None = None) -> Iterator[str]:
     """Start an empty database, let the settings name it, and yield its URL.
 
     Only a durable one waits for its disk. Set up Django after that; the broker of the settings does not exist.
+    `keep` is a folder whose data stay for the next time.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with nullcontext(keep) if keep else tempfile.TemporaryDirectory() as folder:
         server = Postgres(Path(folder) / "postgres", durable=durable).start()
         try:
             url = server.url("postgres")

@@ -278,9 +278,10 @@ def generate(runs: int, *, tenants: int = TENANTS) -> None:
         _execute(_INCIDENTS, scale)
         _execute(_SETS, scale)
         _execute(_AUDIT, scale)
-        # Without triggers, nothing has counted the runs.
+        # What triggers would have written.
         _execute("SELECT operation_run_counts_rebuild()", scale)
-    _execute(f"ANALYZE {', '.join(TABLES)}, operation_run_counts", scale)
+        _execute("SELECT backup_freshness_update(ARRAY(SELECT id FROM tenants))", scale)
+    _execute(f"ANALYZE {', '.join(TABLES)}, operation_run_counts, backup_freshness", scale)
 
 
 def _execute(statements: str, scale: Scale, **parameters: Any) -> None:

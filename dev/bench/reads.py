@@ -1,18 +1,23 @@
 """Measures the lists against the length of the ledger; prints ratios, taken in one run.
 
-    python -m dev.bench.reads [--runs 1000000] [--middle 100000] [--rounds 5] [--only TEXT]
-        [--json FILE]
+    python -m dev.bench.reads [--runs 1000000] [--middle 100000 …] [--rounds 5] [--only TEXT]
+        [--keep FOLDER] [--json FILE]
 
-It starts its own database server with a ledger of 10,000 runs, a middle one and a long one, and
+It starts its own database server with a ledger of 10,000 runs, middle ones and a long one, and
 takes each page of all of them in alternation. A row says how much CPU of the server the statements
 of a page take, as a multiple of those of the short ledger, and how long the slowest statement
 takes; each is the minimum of the rounds, because other load on the machine only adds to it. The
 blocks of the database that the statements read do not depend on the load at all.
 `dev.bench.generator` has the skew.
 
+With `--keep`, the ledgers stay in a folder, and the next call with it measures them again. They
+grow older: a day later, pages of the last day find no runs.
+
 A page that finds 3 runs in the short ledger and more than 1,000 in the long one counts and sorts
-more, whatever the length of the ledger. The ratio “/ same” is therefore to the shortest ledger in
-which the page finds as many rows; if no other one has as many, to the middle one, with a mark.
+more, whatever the length of the ledger. The charts of a schedule or a tenant have a slot for each of
+its last runs, of which the short ledger has three. The ratio “/ same” is therefore to the shortest
+ledger in which the page finds and shows as much; if there is none, to the longest of the others,
+with a mark.
 
 A ratio counts only if the page of the long ledger takes 5 ms more: on a busy machine, the minima of
 the same page differ by up to that. Rows above a target are listed again at the end.
@@ -23,12 +28,14 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import re
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -240,38 +247,91 @@ class BlockCounter:
 
 #: The number of rows above a list.
 _COUNT = re.compile(r'<p class="(?:text-secondary|paginator)">\s*([0-9,]+\+*) ')
+#: Pages that differ by fewer elements show as much: one run has a badge more than another.
+SAME_ELEMENTS = 0.95
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a page says about the number of its rows, how many it shows, and its elements."""
+
+    count: str
+    rows: int
+    elements: int
+
+    @classmethod
+    def of(cls, html: str) -> Shown:
+        count = _COUNT.search(html)
+        return cls(count[1] if count else "", html.count("<tr"), html.count("<"))
+
+    def has_as_many_as(self, other: Shown) -> bool:
+        """Whether a page with this shows as much as another one."""
+        has_rows = (self.count, self.rows) == (other.count, other.rows)
+        return has_rows and self.elements >= SAME_ELEMENTS * other.elements
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.rows} {self.elements}"
+
+
+@contextmanager
+def connected(database: str) -> Iterator[None]:
+    """Let Django use this database."""
+    from django.db import connection
+
+    connection.close()
+    connection.settings_dict["NAME"] = database
+    yield
+    connection.close()
+
+
+def execute(statement: str) -> list[tuple[Any, ...]]:
+    """Execute a statement in the first database of the server, and return its rows."""
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as session:
+        cursor = session.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def exists(database: str) -> bool:
+    return (database,) in execute("SELECT datname FROM pg_database")
 
 
 class Ledger:
     """A database with a ledger, and a signed-in member of its workspaces."""
 
-    def __init__(self, name: str, runs: int) -> None:
+    def __init__(self, runs: int) -> None:
         from django.core.management import call_command
 
-        from dev.bench.generator import generate
-
-        self.name = name
+        self.name = f"runs_{runs}"
+        self.runs = runs
         self.times: dict[str, list[float]] = defaultdict(list)
         self.slowest: dict[str, list[float]] = defaultdict(list)
         self.blocks: dict[str, int] = {}
-        #: What each page says about the number of its rows, and how many it shows.
-        self.shown: dict[str, tuple[str, int]] = {}
-        with self.connected():
+        self.shown: dict[str, Shown] = {}
+        if not exists(self.name):
+            self.generate()
+        with connected(self.name):
             call_command("migrate", verbosity=0)
-            started = time.monotonic()
-            generate(runs)
-            sys.stdout.write(f"{runs:,} runs in {time.monotonic() - started:.0f} s\n")
             self.values = load_values()
             self.client = self.sign_in()
 
-    @contextmanager
-    def connected(self) -> Iterator[None]:
-        """Let Django use this database."""
+    def generate(self) -> None:
+        """Create the database under a temporary name: one that was interrupted is not used."""
+        from django.core.management import call_command
         from django.db import connection
 
-        connection.close()
-        connection.settings_dict["NAME"] = self.name
-        yield
+        from dev.bench.generator import generate
+
+        execute("DROP DATABASE IF EXISTS unfinished")
+        execute("CREATE DATABASE unfinished")
+        with connected("unfinished"):
+            call_command("migrate", verbosity=0)
+            started = time.monotonic()
+            generate(self.runs)
+            sys.stdout.write(f"{self.runs:,} runs in {time.monotonic() - started:.0f} s\n")
+            # Whether autovacuum has come so far would be a difference between the ledgers.
+            with connection.cursor() as cursor:
+                cursor.execute("VACUUM")
+        execute(f"ALTER DATABASE unfinished RENAME TO {self.name}")
 
     def sign_in(self) -> Any:
         from django.conf import settings
@@ -289,7 +349,7 @@ class Ledger:
         from django.db import connection
 
         address = address_of(addresses()[page], self.values)
-        with self.connected():
+        with connected(self.name):
             for number in range(rounds + 1):
                 connection.ensure_connection()
                 backend = [connection.connection.info.backend_pid]
@@ -306,18 +366,17 @@ class Ledger:
             with connection.execute_wrapper(counter := BlockCounter()):
                 html = self.client.get(address).content.decode()
             self.blocks[page] = counter.blocks
-            count = _COUNT.search(html)
-            self.shown[page] = count[1] if count else "", html.count("<tr")
+            self.shown[page] = Shown.of(html)
 
 
 def base_of(page: str, ledgers: Sequence[Ledger]) -> tuple[Ledger, bool]:
-    """Return the shortest ledger in which a page finds as many rows as in the longest one.
+    """Return the shortest ledger in which a page shows as much as in the longest one.
 
     If there is none, return the last shorter one, and False.
     """
     *shorter, longest = ledgers
     for ledger in shorter:
-        if ledger.shown[page] == longest.shown[page]:
+        if ledger.shown[page].has_as_many_as(longest.shown[page]):
             return ledger, True
     return shorter[-1], False
 
@@ -332,7 +391,7 @@ def rows(ledgers: Sequence[Ledger]) -> list[Row]:
         base, is_same = base_of(page, ledgers)
         floor = base.times[page]
         is_noise = min(seconds) - min(floor) <= NOISE
-        name = f"{page}, long / {base.name}{'' if is_same else ', which finds fewer rows'}"
+        name = f"{page}, long / {base.name}{'' if is_same else ', which shows less'}"
         compared.append(compare(name, seconds, floor, target=None if is_noise else TARGET))
     return compared
 
@@ -340,14 +399,14 @@ def rows(ledgers: Sequence[Ledger]) -> list[Row]:
 def report(ledgers: Sequence[Ledger]) -> str:
     short, long = ledgers[0], ledgers[-1]
     heading = f"{'':44} {'CPU':>10} {'/ short':>8} {'/ same':>8} {'slowest':>10} {'blocks':>7}"
-    lines = [f"{heading} {'/ short':>8}  rows in short, long"]
+    lines = [f"{heading} {'/ short':>8}  count, rows and elements in short, same, long"]
     above: list[str] = []
     fewer: list[str] = []
     for page, seconds in long.times.items():
         base, is_same = base_of(page, ledgers)
         spent, slowest, blocks = min(seconds), min(long.slowest[page]), long.blocks[page]
         ratios = [spent / min(ledger.times[page]) for ledger in (short, base)]
-        counts = [" ".join(map(str, ledger.shown[page])) for ledger in (short, long)]
+        counts = [str(ledger.shown[page]) for ledger in (short, base, long)]
         line = (
             f"{page:44} {spent * 1e3:7.1f} ms {ratios[0]:8.2f} {ratios[1]:7.2f}"
             f"{' ' if is_same else '*'} {slowest * 1e3:7.1f} ms {blocks:7,}"
@@ -357,22 +416,22 @@ def report(ledgers: Sequence[Ledger]) -> str:
         if slowest > SLOWEST or is_above(spent, min(base.times[page])):
             (above if is_same or slowest > SLOWEST else fewer).append(line)
     lines += ["", f"{len(above)} of {len(long.times)} rows are above:", *above]
-    lines += ["", f"{len(fewer)} rows are above a ledger that has fewer rows to find (*):", *fewer]
+    lines += ["", f"{len(fewer)} rows are above a ledger in which the page shows less (*):", *fewer]
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1_000_000)
-    parser.add_argument("--middle", type=int, default=100_000)
+    parser.add_argument("--middle", type=int, nargs="*", default=[100_000])
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep the ledgers, and use them again"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="take only pages whose name has this text")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with own_database() as url:
-        with psycopg.connect(url, autocommit=True) as session:
-            for name in ("short", "middle", "long"):
-                session.execute(f"CREATE DATABASE {name}")
+    with own_database(keep=options.keep):
         measure(options)
 
 
@@ -381,8 +440,8 @@ def measure(options: argparse.Namespace) -> None:
 
     django.setup()
     logging.disable()
-    lengths = {"short": SHORT, "middle": options.middle, "long": options.runs}
-    ledgers = [Ledger(name, runs) for name, runs in lengths.items()]
+    lengths = sorted({SHORT, *options.middle, options.runs})
+    ledgers = [Ledger(runs) for runs in lengths]
     for page in addresses():
         if options.only in page:
             for ledger in ledgers:

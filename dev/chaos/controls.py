@@ -63,8 +63,7 @@ CONTROLS = {
         "effects happen once",
         frozenset({"messages doubled", "message for an ended run"}),
         rate=2.0,
-        sql="DROP TRIGGER runs_move_forward ON operation_runs;"
-        " DROP TRIGGER runs_ended_is_final ON operation_runs",
+        sql="DROP TRIGGER runs_state_is_valid ON operation_runs",
         # A run that is executed twice breaks whatever belongs to one execution.
         also_red=frozenset(
             {

@@ -41,6 +41,8 @@ class Case:
     was_changed: bool = False
     step: str = "back up"
     backup_run_id: int = 0
+    #: The set with the policy as it was before the change.
+    backup_set_id: int = 0
     restore_id: int = 0
     attempts: int = 1
 
@@ -127,9 +129,13 @@ class RestoreCases:
         run = OperationRun.objects.get(pk=case.backup_run_id)
         if run.status != RunStatus.COMPLETED:
             return
-        if self._item(case) is None:
+        item = self._item(case)
+        if item is None:
             case.step = "back up"
-        elif case.is_deleted:
+            return
+        # A lost backup is retried, so that a newer set can have the policy as it is afterwards.
+        case.backup_set_id = item.backup_set_id
+        if case.is_deleted:
             self._graph.delete_object(case.tenant.external_id, KIND, case.graph_id)
             case.was_changed, case.step = True, "preview"
         else:
@@ -143,11 +149,13 @@ class RestoreCases:
         return next(entry for entry in objects if entry["id"] == case.graph_id)
 
     def _item(self, case: Case) -> SetItem | None:
-        """Return the policy in the newest completed backup set that contains it, if there is one."""
+        """Return the policy in its backup set, or in the newest completed one that contains it."""
         items = BackupItem.objects.filter(
             tenant=case.tenant, kind=KIND, graph_id=case.graph_id, complete=True
         )
         sets = SetItem.objects.of(items).filter(backup_set__ended_at__isnull=False)
+        if case.backup_set_id:
+            sets = sets.filter(backup_set=case.backup_set_id)
         return sets.select_related("item", "backup_set").order_by("-backup_set_id").first()
 
     def _preview(self, case: Case) -> list[int]:

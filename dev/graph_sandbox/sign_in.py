@@ -25,6 +25,8 @@ from dev.graph_sandbox.messages import Json, Request, Response
 from dev.graph_sandbox.store import Store, digest
 
 TOKEN_SECONDS = 3599
+#: How far ahead the clock of a client may be.
+CLOCK_SKEW_SECONDS = 300
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _PATH = re.compile(r"/([^/]+)/(v2\.0/\.well-known/openid-configuration|oauth2/v2\.0/token)")
 
@@ -98,8 +100,14 @@ class SignIn:
         if form.get("client_assertion_type") == ASSERTION_TYPE and app["certificate"]:
             audience = f"{request.base_url}/{tenant_id}/oauth2/v2.0/token"
             assertion = form.get("client_assertion", "")
-            is_valid = _is_valid_assertion(assertion, app, client_id, audience)
+            claims = _assertion_claims(assertion, app)
+            is_from_app = claims.get("iss") == claims.get("sub") == client_id
+            is_valid = is_from_app and claims.get("aud") == audience
             number, text = 700027, "The certificate with identifier used to sign is not registered."
+            now = time.time()
+            if is_valid and not claims["iat"] - CLOCK_SKEW_SECONDS < now < claims["exp"]:
+                text = "Client assertion is not within its valid time range."
+                raise SignInDenied("invalid_client", 700024, text, 401)
         else:
             secret = digest(form.get("client_secret", ""))
             is_valid = bool(app["secret"]) and hmac.compare_digest(secret, app["secret"])
@@ -178,21 +186,19 @@ def _error(denial: SignInDenied) -> Json:
     }
 
 
-def _is_valid_assertion(assertion: str, app: Json, client_id: str, audience: str) -> bool:
-    """Return whether the app signed the assertion for this audience and it has not expired."""
+def _assertion_claims(assertion: str, app: Json) -> Json:
+    """Return the claims of an assertion that the app signed; of another one, none."""
     try:
         head, body, signature = assertion.split(".")
-        header, claims = json.loads(_decode(head)), json.loads(_decode(body))
+        header = json.loads(_decode(head))
         key = x509.load_pem_x509_certificate(app["certificate"].encode()).public_key()
         if not isinstance(key, rsa.RSAPublicKey):
-            return False
+            return {}
         key.verify(_decode(signature), f"{head}.{body}".encode(), _padding(header), hashes.SHA256())
+        claims: Json = json.loads(_decode(body))
     except (ValueError, KeyError, InvalidSignature, binascii.Error):
-        return False
-    is_from_app = claims.get("iss") == claims.get("sub") == client_id
-    return bool(
-        is_from_app and claims.get("aud") == audience and claims.get("exp", 0) > time.time()
-    )
+        return {}
+    return claims
 
 
 def _padding(header: Json) -> Any:

@@ -76,7 +76,7 @@ def _create(body: Json, resource: Resource, objects: dict[str, Json], known: Kno
     if resource.type_only:
         created["@odata.type"] = resource.type_only
     created |= dict.fromkeys(resource.service.read_only)
-    _number_settings(created)
+    _complete_settings(created)
     for part in resource.hidden:
         created.setdefault(part, [])
     objects[created["id"]] = created
@@ -95,12 +95,13 @@ def _change(request: Request, entry: Json, resource: Resource, known: KnownIds) 
     else:
         hidden = {name: entry.get(name) for name in resource.hidden if name != "settings"}
         changed = {**hidden, **copy.deepcopy(body)}
+        _keep_nulls(entry, changed)
     changed |= {"id": entry["id"], "createdDateTime": entry.get("createdDateTime")}
     _check(changed, resource, known, sent=body, existing=True)
     entry.clear()
     entry.update(changed)
     entry[_modified_name(resource)] = _now()
-    _number_settings(entry)
+    _complete_settings(entry)
     if request.method == "PUT" or resource.service.patch_status == 204:
         return Response(204)
     return Response(resource.service.patch_status, _visible(entry, resource))
@@ -116,13 +117,37 @@ def _merge(entry: Json, body: Json) -> Json:
     return merged
 
 
+def _keep_nulls(entry: Json, changed: Json) -> None:
+    """Keep null for what a body leaves out: Graph returns properties without a value so."""
+    for name, value in entry.items():
+        if value is None:
+            changed.setdefault(name)
+        elif isinstance(value, dict) and isinstance(changed.get(name), dict):
+            _keep_nulls(value, changed[name])
+
+
 def _visible(entry: Json, resource: Resource) -> Json:
     return {key: value for key, value in entry.items() if key not in resource.hidden}
 
 
-def _number_settings(entry: Json) -> None:
+def _complete_settings(entry: Json) -> None:
+    """Number the settings, and add the references to templates, which Graph returns as null."""
     for ordinal, setting in enumerate(entry.get("settings") or []):
         setting["id"] = str(ordinal)
+        _add_template_references(setting.get("settingInstance"))
+
+
+def _add_template_references(instance: Any) -> None:
+    if not isinstance(instance, dict):
+        return
+    instance.setdefault("settingInstanceTemplateReference", None)
+    parts = [part for name, part in instance.items() if name.endswith("Value")]
+    for part in parts:
+        for value in part if isinstance(part, list) else [part]:
+            if isinstance(value, dict):
+                value.setdefault("settingValueTemplateReference", None)
+                for child in value.get("children") or []:
+                    _add_template_references(child)
 
 
 def _modified_name(resource: Resource) -> str:

@@ -15,25 +15,25 @@ from tenancy.models import Tenant
 from tenancy.roles import Capability
 
 
-@action
+@action("tenant_detail", "slug", "tenant_id")
 def inventory_sync(request: Request, slug: str, tenant_id: int) -> HttpResponse:
     """List a tenant's policies."""
     return _start(request, slug, tenant_id, OperationRunType.INVENTORY_SYNC)
 
 
-@action
+@action("tenant_detail", "slug", "tenant_id")
 def directory_groups_sync(request: Request, slug: str, tenant_id: int) -> HttpResponse:
     """List a tenant's groups."""
     return _start(request, slug, tenant_id, OperationRunType.DIRECTORY_GROUPS_SYNC)
 
 
-@action
+@action("tenant_detail", "slug", "tenant_id")
 def role_definitions_sync(request: Request, slug: str, tenant_id: int) -> HttpResponse:
     """List a tenant's directory roles."""
     return _start(request, slug, tenant_id, OperationRunType.DIRECTORY_ROLE_DEFINITIONS_SYNC)
 
 
-@action
+@action("policy_list", "slug")
 def workspace_inventory_sync(request: Request, slug: str) -> HttpResponse:
     """List the policies of every active tenant."""
     workspace = workspace_or_404(request, slug)

@@ -35,7 +35,7 @@ def notification_delivery_list(request: Request, slug: str) -> HttpResponse:
     return render(request, "notifications/delivery_list.html", context, status=status)
 
 
-@action
+@action("notification_delivery_list", "slug")
 def notification_delivery_send_again(request: Request, slug: str, delivery_id: int) -> HttpResponse:
     """Send an event to the same endpoint once more, or an email that was given up."""
     rows = NotificationDelivery.objects.visible_to(request.user)

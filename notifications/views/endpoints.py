@@ -21,6 +21,7 @@ from tenancy.http import (
     page,
     recent_sign_in_required,
     render_checked,
+    show_unchanged,
     try_service,
     workspace_or_404,
 )
@@ -111,7 +112,7 @@ def webhook_endpoint_rotate(request: Request, slug: str, endpoint_id: int) -> Ht
     return render(request, "notifications/endpoint_rotate.html", context)
 
 
-@action
+@action("webhook_endpoint_detail", "slug", "endpoint_id")
 def webhook_endpoint_test(request: Request, slug: str, endpoint_id: int) -> HttpResponse:
     """Send a test event to an endpoint."""
     endpoint = _endpoint_or_404(request, slug, endpoint_id, to_change=True)
@@ -120,25 +121,32 @@ def webhook_endpoint_test(request: Request, slug: str, endpoint_id: int) -> Http
     return redirect(endpoint)
 
 
-@action
+@action("webhook_endpoint_detail", "slug", "endpoint_id")
 def webhook_endpoint_pause(request: Request, slug: str, endpoint_id: int) -> HttpResponse:
     """Stop sending to an endpoint; deliveries wait."""
     endpoint = _endpoint_or_404(request, slug, endpoint_id, to_change=True)
-    endpoints.pause(endpoint)
-    messages.success(request, "The endpoint is paused. Deliveries wait until you resume it.")
+    if endpoints.pause(endpoint):
+        messages.success(request, "The endpoint is paused. Deliveries wait until you resume it.")
+    else:
+        # It can also have been deleted at the same moment.
+        endpoint = _endpoint_or_404(request, slug, endpoint_id)
+        text, at = "The endpoint was already paused", endpoint.paused_at
+        show_unchanged(request, text, endpoint.workspace, by=None, at=at)
     return redirect(endpoint)
 
 
-@action
+@action("webhook_endpoint_detail", "slug", "endpoint_id")
 def webhook_endpoint_resume(request: Request, slug: str, endpoint_id: int) -> HttpResponse:
     """Send to a paused or disabled endpoint again."""
     endpoint = _endpoint_or_404(request, slug, endpoint_id, to_change=True)
-    endpoints.resume(endpoint)
-    messages.success(request, "Events are sent to the endpoint again.")
+    if endpoints.resume(endpoint):
+        messages.success(request, "Events are sent to the endpoint again.")
+    else:
+        messages.info(request, "The endpoint is not paused. Nothing was changed.")
     return redirect(endpoint)
 
 
-@action
+@action("webhook_endpoint_detail", "slug", "endpoint_id")
 def webhook_endpoint_delete(request: Request, slug: str, endpoint_id: int) -> HttpResponse:
     """Delete an endpoint that no rule sends to."""
     endpoint = _endpoint_or_404(request, slug, endpoint_id, to_change=True)

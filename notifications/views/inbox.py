@@ -45,7 +45,7 @@ def notification_list(request: Request) -> HttpResponse:
     return render_checked(request, "notifications/notification_list.html", context, errors=errors)
 
 
-@action
+@action("notification_list")
 def notification_settings(request: Request) -> HttpResponse:
     """Set how often the user gets email."""
     frequency = request.POST.get("frequency", "")
@@ -57,7 +57,7 @@ def notification_settings(request: Request) -> HttpResponse:
     return redirect("notification_list")
 
 
-@action
+@action("notification_list")
 def notification_read(request: Request) -> HttpResponse:
     """Mark one notification as read, or all up to one that the page showed."""
     up_to = parse_id(request.POST.get("up_to", ""))

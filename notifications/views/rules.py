@@ -57,7 +57,7 @@ def notification_rule_edit(request: Request, slug: str, rule_id: int) -> HttpRes
     return _edit(request, rule.workspace, rule)
 
 
-@action
+@action("notification_rule_edit", "slug", "rule_id")
 def notification_rule_delete(request: Request, slug: str, rule_id: int) -> HttpResponse:
     """Delete a rule."""
     rule = _rule_or_404(request, slug, rule_id)

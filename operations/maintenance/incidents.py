@@ -17,7 +17,8 @@ from operations.conflicts import retry_on_serialization_failure
 
 #: At most so many runs join incidents in one tick.
 MAX_JOINS = 5_000
-#: An incident with many runs is counted less often: at most so many runs per second.
+#: An incident with many runs is counted less often: at most so many runs per second. One with fewer
+#: is counted in each tick.
 COUNTED_PER_SECOND = 200
 _LOCK = 0x52_4C_49_4E_43
 
@@ -25,7 +26,7 @@ _LOCK = 0x52_4C_49_4E_43
 _LOOSE = """
 run.outcome IN ('failed', 'partially_succeeded', 'blocked') AND run.recovered_at IS NULL
 AND run.incident_id IS NULL AND run.cause <> ''
-AND run.created_at > clock_timestamp() - make_interval(days => %(days)s)
+AND run.created_at > statement_timestamp() - make_interval(days => %(days)s)
 """
 
 _OPEN = f"""
@@ -76,7 +77,8 @@ FROM operation_incidents due CROSS JOIN LATERAL (
     FROM operation_runs run WHERE run.incident_id = due.id) counts
 WHERE incident.id = due.id AND due.closed_at IS NULL
   AND (due.id = ANY (%(joined)s)
-       OR due.counted_at < clock_timestamp() - make_interval(secs => due.runs / %(rate)s::float))
+       OR due.counted_at
+           < clock_timestamp() - make_interval(secs => floor(due.runs / %(rate)s::float)))
 """
 
 _CLOSE = """

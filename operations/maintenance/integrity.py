@@ -301,7 +301,7 @@ _LEDGER_INVARIANTS = (
         "SELECT min(run.id) AS id FROM operation_runs run"
         " WHERE run.outcome IN ('failed', 'partially_succeeded', 'blocked')"
         " AND run.recovered_at IS NULL AND run.incident_id IS NULL AND run.cause <> ''"
-        " AND run.created_at > clock_timestamp() - make_interval(days => %(days)s)"
+        " AND run.created_at > statement_timestamp() - make_interval(days => %(days)s)"
         " AND run.completed_at < clock_timestamp() - make_interval(secs => %(settled)s)"
         " GROUP BY run.workspace_id, run.cause"
         " HAVING count(DISTINCT run.tenant_id) >= %(tenants)s OR count(*) >= %(runs)s",

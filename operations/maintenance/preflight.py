@@ -6,6 +6,7 @@ unnoticed and much later. A server that does not answer yet only causes a warnin
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -24,11 +25,14 @@ from operations import failpoints
 from operations.database_roles import CALLABLE_FUNCTIONS, WITHHELD_PRIVILEGES
 from operations.delivery.refusals import describe_refusal
 from tenancy.crypto import key_ring
-from tenancy.db import UndeclaredPooler
+from tenancy.db import UndeclaredPooler, database_now
+from web.durations import duration_text
 
 log = logging.getLogger(__name__)
 
 REQUIRED_POLICY = "noeviction"
+#: Microsoft and receivers of webhooks accept differences of some minutes.
+MAX_CLOCK_DIFFERENCE = dt.timedelta(minutes=1)
 #: The warnings about a server that does not answer.
 NOT_REACHED = frozenset({"operations.W010", "operations.W012", "operations.W014"})
 
@@ -90,7 +94,7 @@ def check_database_role() -> Iterator[CheckMessage]:
     if not settings.REQUIRE_APP_ROLE:
         return
     try:
-        reasons, lacks_functions = _read_role()
+        reasons, lacks_privileges = _read_role()
     except DatabaseError as error:
         yield PreflightWarning(
             f"The database role cannot be checked ({type(error).__name__}).",
@@ -106,10 +110,11 @@ def check_database_role() -> Iterator[CheckMessage]:
             "DATABASE_URL with that role (docs/install.md, “Two database roles”).",
             id="operations.E012",
         )
-    if lacks_functions:
+    if lacks_privileges:
         yield Error(
             "The database role of this process lacks privileges that this version needs.",
-            hint="Run “manage.py grant_app_role” as the owner after each upgrade.",
+            hint="Run “manage.py grant_app_role” as the owner, also after each upgrade and after the "
+            "restore of a dump.",
             id="operations.E011",
         )
 
@@ -119,15 +124,15 @@ def _read_role() -> tuple[list[str], bool]:
     tables = [table for table, _ in WITHHELD_PRIVILEGES]
     privileges = [privilege for _, privilege in WITHHELD_PRIVILEGES]
     with connection.cursor() as cursor:
-        cursor.execute(_ROLE, [tables, privileges, CALLABLE_FUNCTIONS])
-        *rights, unprotected, lacks_functions = cursor.fetchone()
+        cursor.execute(_ROLE, [tables, privileges, CALLABLE_FUNCTIONS, tables, privileges])
+        *rights, unprotected, lacks_privileges = cursor.fetchone()
     is_superuser, is_owner, *_ = rights
     if is_superuser:  # it has every right
         return ["it is a superuser"], False
     reasons = [reason for reason, has_right in zip(_RIGHTS, rights[1:], strict=True) if has_right]
     if unprotected and not is_owner:
         reasons.append(f"it may change or delete rows of {', '.join(unprotected)}")
-    return reasons, lacks_functions
+    return reasons, lacks_privileges
 
 
 def check_connection_state() -> Iterator[CheckMessage]:
@@ -186,6 +191,20 @@ def check_web_limits() -> Iterator[CheckMessage]:
             )
 
 
+def check_clock() -> Iterator[CheckMessage]:
+    """Check that this host and PostgreSQL agree on the time."""
+    with suppress(DatabaseError):
+        now = database_now()
+        difference = abs(dt.datetime.now(dt.UTC) - now)
+        if difference > MAX_CLOCK_DIFFERENCE:
+            yield PreflightWarning(
+                f"The clocks of this host and of PostgreSQL differ by {duration_text(difference)}.",
+                hint="Correct the one that is wrong. Every time of Runledger is that of PostgreSQL, and "
+                "Microsoft refuses certificates that a worker with a wrong clock has signed with.",
+                id="operations.W017",
+            )
+
+
 def check_credential_keys() -> Iterator[CheckMessage]:
     """Check that credentials can be encrypted; otherwise the first one that is entered would fail."""
     try:
@@ -228,6 +247,12 @@ SELECT role.rolsuper, pg_has_role(ledger.relowner, 'MEMBER'),
        ARRAY(SELECT name FROM unnest(%s::text[], %s::text[]) AS withheld (name, privileges)
              WHERE has_table_privilege(name, privileges)),
        EXISTS (SELECT FROM unnest(%s::text[]) AS name WHERE NOT has_function_privilege(name, 'EXECUTE'))
+       OR EXISTS (
+           SELECT FROM pg_class needed, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS needs
+           WHERE needed.relkind IN ('r', 'p') AND needed.relnamespace = ledger.relnamespace
+             AND needed.relowner = ledger.relowner AND NOT has_table_privilege(needed.oid, needs)
+             AND NOT EXISTS (SELECT FROM unnest(%s::text[], %s::text[]) AS withheld (name, privileges)
+                             WHERE name = needed.relname AND privileges LIKE '%%' || needs || '%%'))
 FROM pg_roles role, pg_class ledger
 WHERE role.rolname = current_user AND ledger.oid = 'operation_runs'::regclass
 """
@@ -237,6 +262,7 @@ CHECKS: tuple[Check, ...] = (
     check_broker_eviction,
     check_database_role,
     check_connection_state,
+    check_clock,
     check_credential_keys,
     check_failpoints,
 )

@@ -22,11 +22,12 @@ _SET_CAUSES = """
 UPDATE operation_runs run SET cause = new.cause
 FROM unnest(%s::bigint[], %s::text[]) AS new (id, cause) WHERE run.id = new.id
 """
-# A transaction that records blocked slots ends long before that.
+# A transaction that records blocked slots ends long before that. Unlike `clock_timestamp`, the time of
+# the statement is the same for every row, so that the index finds the recent ones.
 _JUST_BLOCKED = """
 SELECT id FROM operation_runs
 WHERE outcome = 'blocked' AND recovered_at IS NULL
-  AND created_at > clock_timestamp() - interval '10 minutes'
+  AND created_at > statement_timestamp() - interval '10 minutes'
 """
 
 

@@ -19,11 +19,11 @@ from operations.presentation.charts import Chart
 from operations.presentation.summary import State
 from tenancy.clock import request_now
 from tenancy.times import DAY, exact_text, short_text, title_text
-from web.durations import ago, duration_text
+from web.durations import ago, due, duration_text
 
 EMPTY = "\N{EN DASH}"
 #: The attribute of an age, which is updated on the page.
-_AGE = " data-age"
+_AGE, _DUE = " data-age", ' data-age="due"'
 
 
 @functools.cache
@@ -96,12 +96,23 @@ def short_element(moment: dt.datetime, zone: dt.tzinfo) -> SafeString:
     return time_element(moment, zone, short_text(moment, zone))
 
 
-def when(moment: dt.datetime | None, zone: dt.tzinfo) -> SafeString | str:
-    """A time with the age below; within a day, the age comes first."""
+def due_element(moment: dt.datetime, zone: dt.tzinfo) -> SafeString:
+    """When something is due; it is updated on the page."""
+    text = due((request_now() - moment).total_seconds())
+    return time_element(moment, zone, text, _DUE)
+
+
+def when(moment: dt.datetime | None, zone: dt.tzinfo, *, is_due: bool = False) -> SafeString | str:
+    """A time with the age below; within a day, the age comes first.
+
+    `is_due`: it is the time of what has not happened yet.
+    """
     if moment is None:
         return EMPTY
-    age = ago((request_now() - moment).total_seconds())
-    first, second = compact_time(moment, short_text(moment, zone)), compact_time(moment, age, _AGE)
+    words, attribute = (due, _DUE) if is_due else (ago, _AGE)
+    age = words((request_now() - moment).total_seconds())
+    first = compact_time(moment, short_text(moment, zone))
+    second = compact_time(moment, age, attribute)
     if is_recent(moment):
         first, second = second, first
     return mark_safe(f'{first}<span class="sub">{second}</span>')  # noqa: S308 - only times

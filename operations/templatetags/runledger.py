@@ -159,6 +159,19 @@ def age(context: Context, moment: dt.datetime | None) -> SafeString | str:
 
 
 @register.simple_tag(takes_context=True)
+def due(context: Context, moment: dt.datetime) -> SafeString:
+    """The time of a next run within a text: “in 3 min”, “now”, and from a day on “3 Nov, 02:00”."""
+    element = markup.due_element if markup.is_recent(moment) else markup.short_element
+    return element(moment, page_zone(context))
+
+
+@register.simple_tag(takes_context=True)
+def when_due(context: Context, moment: dt.datetime | None) -> SafeString | str:
+    """The time of a next run in a list, like `when`."""
+    return markup.when(moment, page_zone(context), is_due=True)
+
+
+@register.simple_tag(takes_context=True)
 def when(context: Context, moment: dt.datetime | None) -> SafeString | str:
     """A time in a list: “3 Nov, 02:00” with the age below; within a day, the age comes first."""
     return markup.when(moment, page_zone(context))

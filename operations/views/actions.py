@@ -3,46 +3,53 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.exceptions import PermissionDenied
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
-from operations.forms import AcknowledgeForm
+from operations.forms import AcknowledgeForm, CancelForm
 from operations.models import OperationRun
 from operations.permissions import may_cancel, may_retry
 from operations.services import NotRetryable, OperationRunService, RunNoLongerActive
+from operations.states import RunOutcome
 from operations.views.start import redirect_to_dispatch, submission_of
-from redaction.text import sanitize_text
 from tenancy.capabilities import capabilities_of, require_capability
-from tenancy.http import Request, action
+from tenancy.http import Request, action, ask_again, show_unchanged
 from tenancy.roles import Capability
 
-#: The longest reason of a cancellation.
-MAX_REASON = 200
 
-
-@action
+@action("run_detail", "run_id")
 def run_cancel(request: Request, run_id: int) -> HttpResponse:
     """Cancel the run, with an optional reason."""
     run = _visible(request, run_id)
     if not may_cancel(run, request.user, capabilities_of(request.user, run.workspace)):
         raise PermissionDenied("Your role does not allow you to cancel this run.")
-    reason = sanitize_text(request.POST.get("reason", "").strip(), max_length=MAX_REASON + 1)
-    if len(reason) > MAX_REASON:
-        raise BadRequest("The reason is too long.")
+    form = CancelForm(request.POST)
+    if not form.is_valid():
+        return _ask_again(request, form, run, "Cancel run")
+    reason = form.cleaned_data["reason"]
     try:
-        cancelled = OperationRunService().request_cancel(run, by=request.user, reason=reason)
+        cancelled, is_first = OperationRunService().request_cancel_once(
+            run, by=request.user, reason=reason
+        )
     except RunNoLongerActive:
-        messages.info(request, "The run has already ended. There is nothing to cancel.")
+        run = _visible(request, run_id)
+        if run.outcome == RunOutcome.CANCELLED:
+            _show_cancelled(request, run, "The run was already cancelled")
+        else:
+            messages.info(request, "The run has already ended. There is nothing to cancel.")
         return redirect(run)
-    if cancelled.is_active:
+    if not is_first:
+        _show_cancelled(request, cancelled, "The cancellation was already requested")
+    elif cancelled.is_active:
         messages.info(request, "Cancellation requested. The run stops after the current item.")
     else:
         messages.success(request, "Run cancelled before it started.")
     return redirect(run)
 
 
-@action
+@action("run_detail", "run_id")
 def run_retry(request: Request, run_id: int) -> HttpResponse:
     """Retry what the run did not complete."""
     run = _visible(request, run_id)
@@ -58,7 +65,7 @@ def run_retry(request: Request, run_id: int) -> HttpResponse:
     return redirect_to_dispatch(request, result)
 
 
-@action
+@action("run_detail", "run_id")
 def run_again(request: Request, run_id: int) -> HttpResponse:
     """Start a run with the inputs of a succeeded run."""
     run = _visible(request, run_id)
@@ -74,20 +81,42 @@ def run_again(request: Request, run_id: int) -> HttpResponse:
     return redirect_to_dispatch(request, result)
 
 
-@action
+@action("run_detail", "run_id")
 def run_acknowledge(request: Request, run_id: int) -> HttpResponse:
     """Remove the run from “Needs attention”, with an optional note and assignee."""
     run = _visible(request, run_id)
     require_capability(request.user, run.workspace, Capability.ACKNOWLEDGE_RUN)
     form = AcknowledgeForm(request.POST, workspace=run.workspace)
     if not form.is_valid():
-        raise BadRequest("The note or the assignee is not valid.")
-    if run.is_acknowledgeable:
-        OperationRunService().acknowledge(run, by=request.user, **form.cleaned_data)
+        return _ask_again(request, form, run, "Acknowledge run")
+    if OperationRunService().acknowledge_many([run], by=request.user, **form.cleaned_data):
         messages.success(request, "Run acknowledged. It no longer needs attention.")
+        return redirect(run)
+    run = _visible(request, run_id)
+    if run.acknowledged_at:
+        text = "The run was already acknowledged"
+        by, at = run.acknowledged_by, run.acknowledged_at
+        show_unchanged(request, text, run.workspace, by=by, at=at)
     else:
         messages.info(request, "This run does not need attention.")
     return redirect(run)
+
+
+def _show_cancelled(request: Request, run: OperationRun, text: str) -> None:
+    by, at = run.cancel_requested_by, run.cancel_requested_at
+    show_unchanged(request, text, run.workspace, by=by, at=at)
+
+
+def _ask_again(request: Request, form: Form, run: OperationRun, button: str) -> HttpResponse:
+    return ask_again(
+        request,
+        form,
+        workspace=run.workspace,
+        section="runs",
+        action=button,
+        back=run.get_absolute_url(),
+        back_title=f"Run #{run.pk}",
+    )
 
 
 def _visible(request: Request, run_id: int) -> OperationRun:

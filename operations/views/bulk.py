@@ -26,6 +26,7 @@ from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.http import Request, form_page, workspace_or_404
 from tenancy.models import Workspace
 from web.ids import parse_ids
+from web.keyset import having_ids
 from web.statement_timeout import TookTooLong, statement_timeout
 
 Row = tuple[OperationRun, Result]
@@ -124,7 +125,7 @@ class BulkPage:
         numbers = set(parse_ids(ids))
         if len(numbers) != len(set(ids)) or len(numbers) > MAX_BULK:
             raise BadRequest(f"Select at most {MAX_BULK} runs.")
-        runs = list(self.among.filter(pk__in=numbers).with_scope().newest_first())
+        runs = list(having_ids(self.among.with_scope().newest_first(), numbers))
         if len(runs) != len(numbers):
             raise Http404
         return runs

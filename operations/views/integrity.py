@@ -25,7 +25,7 @@ def ledger_integrity(request: Request) -> HttpResponse:
     return render(request, "operations/ledger_integrity.html", context)
 
 
-@action
+@action("ledger_integrity")
 def ledger_check(request: Request) -> HttpResponse:
     """Run the ledger check and show the results."""
     _staff_only(request)

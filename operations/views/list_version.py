@@ -15,7 +15,7 @@ from operations.presentation.row_versions import shown_values
 from tenancy.http import Request
 from tenancy.models import User, Workspace
 from tenancy.prepared import PreparedQuery
-from tenancy.querysets import CappedCount
+from tenancy.querysets import OrderedCount
 from tenancy.times import display_zone
 from tenancy.versions import Digest, Statement, build_statement
 from web.keyset import COUNT_CAP, Order, in_order, rows_of_page
@@ -123,7 +123,7 @@ def _build(request: Request, runs: QuerySet[OperationRun], sort: Sort) -> Statem
     return build_statement(
         User.objects.filter(pk=request.user.pk),
         Digest(shown_values(rows)),
-        CappedCount(in_order(runs).values("pk")[: COUNT_CAP + 1]),
+        OrderedCount(in_order(runs), limit=COUNT_CAP + 1),
         Digest(layout),
     )
 

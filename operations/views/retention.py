@@ -34,7 +34,7 @@ def retention_policy(request: Request, slug: str) -> HttpResponse:
     return render(request, "operations/retention_policy.html", context)
 
 
-@action
+@action("retention_policy", "slug")
 def retention_prune(request: Request, slug: str) -> HttpResponse:
     """Start retention, or redirect to the run that is already active."""
     workspace = workspace_or_404(request, slug)

@@ -50,7 +50,7 @@ def saved_view_edit(request: Request, slug: str, view_id: int) -> HttpResponse:
     return _edit(request, view.workspace, view)
 
 
-@action
+@action("saved_view_edit", "slug", "view_id")
 def saved_view_delete(request: Request, slug: str, view_id: int) -> HttpResponse:
     """Delete a view."""
     view = _view_or_404(request, slug, view_id)
@@ -129,7 +129,7 @@ def describe_list(run_filter: RunFilter, layout: Layout) -> list[tuple[str, str]
     ]
 
 
-@action
+@action("run_list_all")
 def list_settings(request: Request) -> HttpResponse:
     """Store the columns and the density of the user, and redirect back to the list.
 

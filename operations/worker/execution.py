@@ -11,7 +11,7 @@ import uuid
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import Error, transaction
+from django.db import Error, connection, transaction
 
 from operations import ticks
 from operations.catalog import OperationCatalog
@@ -28,6 +28,7 @@ from operations.worker.heartbeat import HardStop, Heartbeat
 from operations.worker.retrying import retry_after_loss
 from telemetry import tracing
 from telemetry.spans import Span
+from tenancy.db import close_unless_idle
 
 log = logging.getLogger(__name__)
 
@@ -140,9 +141,27 @@ def _call_handler(active: ActiveRun) -> HandlerResult:
 
 def _run_handler(active: ActiveRun) -> None:
     """Call the handler; write its buffered reports however it ends."""
+    # A caller with a transaction, such as a test, ends it itself.
+    is_in_transaction = connection.in_atomic_block
     try:
         active.checkpoint()
         with tracing.span("handle"):
             get_handler(active.run.type)(active)
+    except RunNoLongerActive:
+        raise
+    except Exception as error:
+        if _follows_time_limit(error):
+            raise SoftTimeLimitExceeded from error
+        raise
     finally:
+        if not is_in_transaction:
+            close_unless_idle()
         active.flush_rest()
+
+
+def _follows_time_limit(error: BaseException) -> bool:
+    """Return whether an error only followed the time limit, such as that of a transaction's end."""
+    context = error.__context__
+    while context is not None and not isinstance(context, SoftTimeLimitExceeded):
+        context = context.__context__
+    return context is not None

@@ -253,7 +253,8 @@ _SIGN_IN: dict[int, tuple[type[GraphError], str]] = {
     7000215: (CredentialRejected, "credential_rejected"),
     7000222: (CredentialRejected, "credential_expired"),
     700027: (CredentialRejected, "credential_rejected"),
-    700024: (CredentialRejected, "credential_expired"),
+    # The signed request is outside of its time: the clock of this host is wrong.
+    700024: (CredentialRejected, "clock_wrong"),
     700016: (ConsentMissing, "app_not_in_tenant"),
     65001: (ConsentMissing, "consent_missing"),
     53003: (ConsentMissing, "blocked_by_conditional_access"),

@@ -507,7 +507,7 @@ def words(name: str) -> str:
 
 
 #: Labels that start with a name keep its capital.
-_NAMES = ("Autopilot", "Linux", "PowerShell", "Windows")
+_NAMES = ("Apple", "Autopilot", "Intune", "Linux", "PIM", "PowerShell", "Windows")
 
 
 def in_sentence(label: str) -> str:

@@ -7,6 +7,7 @@ retry after the operator's correction signs in again.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import hashlib
 import re
@@ -186,7 +187,10 @@ def forget_all_tokens() -> None:
 
 @functools.lru_cache(maxsize=8)
 def _http(ca_bundle: str, trust_env: bool) -> Http:
-    return Http(ca_bundle=ca_bundle, trust_env=trust_env)
+    """Return the connections to sign-in hosts, which the process keeps until its end."""
+    http = Http(ca_bundle=ca_bundle, trust_env=trust_env)
+    atexit.register(http.close)
+    return http
 
 
 class _MsalHttp:

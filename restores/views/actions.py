@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -16,7 +16,7 @@ from restores.models import Decision, RestoreRun
 from restores.views.detail import render_restore
 from restores.views.lookup import restore_or_404
 from tenancy.capabilities import require_capability
-from tenancy.http import Request, action, recent_sign_in_required, try_service
+from tenancy.http import Request, action, recent_sign_in_required, show_unchanged, try_service
 from tenancy.roles import Capability
 from web.ids import parse_id, parse_ids
 
@@ -24,7 +24,7 @@ from web.ids import parse_id, parse_ids
 DECISION_FIELD, REPLACEMENT_FIELD = "decision-", "replacement-"
 
 
-@action
+@action("restore_detail", "slug", "restore_id")
 def restore_decide(request: Request, slug: str, restore_id: int) -> HttpResponse:
     """Decide conflicts."""
     restore = _restore_to_change(request, slug, restore_id)
@@ -33,53 +33,73 @@ def restore_decide(request: Request, slug: str, restore_id: int) -> HttpResponse
         item_id = parse_id(name.removeprefix(DECISION_FIELD))
         if item_id is not None and value and value in Decision.values:
             decisions[item_id] = value
-    return _apply(request, restore, lambda: services.decide(restore, decisions), "Decisions saved.")
+    decide = partial(services.decide, restore, decisions)
+    try_service(request, decide, success="Decisions saved.")
+    return redirect(restore)
 
 
 @recent_sign_in_required
-@action
+@action("restore_detail", "slug", "restore_id")
 def restore_approve(request: Request, slug: str, restore_id: int) -> HttpResponse:
     """Approve a restore as the second person."""
     restore = _restore_to_change(request, slug, restore_id)
     decision_digest = request.POST.get("decision_digest", "")
 
-    def approve() -> object:
-        return services.approve(restore, by=request.user, decision_digest=decision_digest)
+    def say_unchanged() -> None:
+        restore.refresh_from_db()
+        by, at = restore.approved_by, restore.approved_at
+        show_unchanged(request, "The restore was already approved", restore.workspace, by=by, at=at)
 
-    return _apply(request, restore, approve, "Restore approved.")
+    try_service(
+        request,
+        lambda: services.approve(restore, by=request.user, decision_digest=decision_digest),
+        success="Restore approved.",
+        say_unchanged=say_unchanged,
+    )
+    return redirect(restore)
 
 
 @recent_sign_in_required
-@action
+@action("restore_detail", "slug", "restore_id")
 def restore_execute(request: Request, slug: str, restore_id: int) -> HttpResponse:
     """Write exactly what was previewed."""
     restore = _restore_to_change(request, slug, restore_id)
-
-    def execute() -> object:
-        return services.execute(
+    tenant_name = request.POST.get("tenant_name", "").replace("\x00", "")
+    try:
+        services.execute(
             restore,
             by=request.user,
             decision_digest=request.POST.get("decision_digest", ""),
-            tenant_name=request.POST.get("tenant_name", "").replace("\x00", ""),
+            tenant_name=tenant_name,
             submission=submission_of(request),
         )
+    except ValidationError as error:
+        if hasattr(error, "error_dict"):
+            (refusal,) = error.messages
+            return render_restore(request, restore, tenant_name=(tenant_name, refusal))
+        messages.error(request, error.messages[0])
+    else:
+        messages.success(request, "Restore started.")
+    return redirect(restore)
 
-    return _apply(request, restore, execute, "Restore started.")
 
-
-@action
+@action("restore_detail", "slug", "restore_id")
 def restore_discard(request: Request, slug: str, restore_id: int) -> HttpResponse:
     """Discard a restore that was only previewed."""
     restore = _restore_to_change(request, slug, restore_id)
-    return _apply(
-        request,
-        restore,
-        lambda: services.discard(restore),
-        "Restore discarded. Nothing was changed in the tenant.",
-    )
+    if services.discard(restore):
+        messages.success(request, "Restore discarded. Nothing was changed in the tenant.")
+        return redirect(restore)
+    restore.refresh_from_db()
+    if restore.ended_at:
+        text, at = "The restore had already ended", restore.ended_at
+        show_unchanged(request, text, restore.workspace, by=None, at=at)
+    else:
+        messages.error(request, "Only a restore in preview can be discarded.")
+    return redirect(restore)
 
 
-@action
+@action("restore_detail", "slug", "restore_id")
 def restore_missing(request: Request, slug: str, restore_id: int) -> HttpResponse:
     """Restore or replace the missing objects as chosen, and preview again."""
     restore = _restore_to_change(request, slug, restore_id)
@@ -107,7 +127,7 @@ def _choices(params: QueryDict) -> Choices:
     )
 
 
-@action
+@action("restore_detail", "slug", "restore_id")
 def restore_retry(request: Request, slug: str, restore_id: int) -> HttpResponse:
     """Start a new restore of the objects that this one did not restore."""
     restore = _restore_to_change(request, slug, restore_id)
@@ -123,11 +143,3 @@ def _restore_to_change(request: Request, slug: str, restore_id: int) -> RestoreR
     restore = restore_or_404(request, slug, restore_id)
     require_capability(request.user, restore.workspace, Capability.RESTORE)
     return restore
-
-
-def _apply(
-    request: Request, restore: RestoreRun, change: Callable[[], object], success: str
-) -> HttpResponse:
-    """Make a change, and return to the restore with a message about the result."""
-    try_service(request, change, success=success)
-    return redirect(restore)

@@ -31,6 +31,7 @@ DIFFERENCES_ON_PAGE = 200
 MAX_MISSING = 200
 #: The order of the preview: what needs a person comes first.
 GROUPS = (Action.CONFLICT, Action.BLOCKED, Action.CREATE, Action.UPDATE, Action.UNCHANGED)
+_PLACES = {action.value: place for place, action in enumerate(GROUPS)}
 
 
 @page
@@ -45,18 +46,24 @@ def render_restore(
     *,
     choices: Choices | None = None,
     error: ValidationError | None = None,
+    tenant_name: tuple[str, str] = ("", ""),
 ) -> HttpResponse:
-    """Render the page of a restore; with the choices for missing objects that were refused, if any.
+    """Render the page of a restore; with what was refused, if anything was.
 
-    The error has messages by the keys of the missing objects, or one about all of them.
+    Args:
+        choices: those for missing objects. The `error` about them has messages by the keys of the
+            objects, or one about all of them.
+        tenant_name: the name that was entered to confirm, and the error about it.
     """
     context = _context(request, restore, choices, error)
+    context["tenant_name"], context["tenant_name_error"] = tenant_name
     seconds = POLL_SECONDS if restore.is_active else 0
     section = live_section(request, "restore", "restores/_restore.html", context, seconds=seconds)
     if asks_for(request, "restore"):
         return live_answer(request, section)
     context["live"] = section
-    return render_checked(request, "restores/restore_detail.html", context, errors=error)
+    errors = error or context["tenant_name_error"]
+    return render_checked(request, "restores/restore_detail.html", context, errors=errors)
 
 
 @page
@@ -101,7 +108,7 @@ def _context(
         "restore": restore,
         "run": restore.run,
         "groups": groups,
-        "items": items,
+        "results": sorted(items, key=_result_order),
         "decision_digest": planning.decision_digest(restore.preview_digest, items),
         **_missing(restore, items, choices, error),
         "blocked_count": len(items_by_action[Action.BLOCKED]),
@@ -123,6 +130,16 @@ def _context(
         "read_only_reason": services.read_only_reason(restore) if restore.is_previewed else "",
         "was_executed": restore.executed_at is not None,
     }
+
+
+def _group_order(item: RestoreItem) -> int:
+    """The place of the item's group on the page."""
+    return _PLACES.get(item.action, len(_PLACES))
+
+
+def _result_order(item: RestoreItem) -> tuple[bool, int]:
+    """What has to be restored or verified comes first, then the items by their groups."""
+    return not item.is_remaining, _group_order(item)
 
 
 def _shared_warnings(items: Sequence[Any]) -> list[tuple[str, list[Any]]]:
@@ -213,9 +230,8 @@ def mark_same_names(items: Sequence[Any]) -> None:
 
 def _fitting_ids(items: Sequence[Any]) -> list[int]:
     """The ids of the items whose differences fit on one page, by the order of their groups."""
-    order = {action.value: place for place, action in enumerate(GROUPS)}
     remaining, ids = DIFFERENCES_ON_PAGE, []
-    for item in sorted(items, key=lambda item: order.get(item.action, len(order))):
+    for item in sorted(items, key=_group_order):
         if 0 < item.difference_count <= remaining:
             remaining -= item.difference_count
             ids.append(item.pk)

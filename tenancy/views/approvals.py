@@ -19,7 +19,7 @@ from tenancy.roles import Capability
 
 
 @recent_sign_in_required
-@action
+@action("workspace_edit", "slug")
 def approval_off_request(request: Request, slug: str) -> HttpResponse:
     """Request to switch the approval off."""
     workspace = workspace_or_404(request, slug)
@@ -33,7 +33,7 @@ def approval_off_request(request: Request, slug: str) -> HttpResponse:
 
 
 @recent_sign_in_required
-@action
+@action("workspace_edit", "slug")
 def approval_off_confirm(request: Request, slug: str, request_id: int) -> HttpResponse:
     """Confirm the request of another owner."""
     off_request = _request_or_404(request, slug, request_id)
@@ -45,7 +45,7 @@ def approval_off_confirm(request: Request, slug: str, request_id: int) -> HttpRe
     return redirect("workspace_edit", slug)
 
 
-@action
+@action("workspace_edit", "slug")
 def approval_off_withdraw(request: Request, slug: str, request_id: int) -> HttpResponse:
     """Withdraw a request."""
     off_request = _request_or_404(request, slug, request_id)

@@ -26,7 +26,7 @@ def home(request: Request) -> HttpResponse:
     return render(request, "tenancy/no_workspace.html")
 
 
-@action
+@action("home")
 @login_not_required
 def theme(request: HttpRequest) -> HttpResponse:
     """Set the color theme to light, dark or the system's, and redirect back."""

@@ -11,7 +11,14 @@ from django.shortcuts import get_object_or_404, redirect
 from tenancy import support_access
 from tenancy.capabilities import has_capability
 from tenancy.forms import SupportAccessForm
-from tenancy.http import Request, action, form_page, recent_sign_in_required, render_checked
+from tenancy.http import (
+    Request,
+    action,
+    form_page,
+    recent_sign_in_required,
+    render_checked,
+    show_unchanged,
+)
 from tenancy.models import SupportAccess
 from tenancy.roles import Capability
 
@@ -38,7 +45,7 @@ def support_access_open(request: Request) -> HttpResponse:
     return render_checked(request, "tenancy/support_access.html", context, errors=form.is_bound)
 
 
-@action
+@action("home")
 def support_access_end(request: Request, access_id: int) -> HttpResponse:
     """End an access: of the user, or as an owner of its workspace."""
     accesses = SupportAccess.objects.visible_to(request.user).select_related("workspace")
@@ -46,6 +53,11 @@ def support_access_end(request: Request, access_id: int) -> HttpResponse:
     is_own = access.user_id == request.user.pk
     if not (is_own or has_capability(request.user, access.workspace, Capability.MANAGE_MEMBERS)):
         raise PermissionDenied("Only an owner of the workspace can end the access of others.")
-    support_access.end_access(access, by=request.user)
-    messages.success(request, f"The support access of {access.user_name} has ended.")
+    if support_access.end_access(access, by=request.user):
+        messages.success(request, f"The support access of {access.user_name} has ended.")
+    else:
+        access.refresh_from_db()
+        text = f"The support access of {access.user_name} had already ended"
+        by, at = access.ended_by_name, access.ended_at or access.expires_at
+        show_unchanged(request, text, access.workspace, by=by, at=at)
     return redirect("support_access_open" if is_own else access.workspace)

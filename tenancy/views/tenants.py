@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -14,14 +13,16 @@ from django.shortcuts import get_object_or_404, redirect, render
 from tenancy import services
 from tenancy.capabilities import capabilities_of, require_capability
 from tenancy.filtering import ListFilter
-from tenancy.forms import GUID, TenantForm
+from tenancy.forms import GUID, ReasonForm, TenantForm
 from tenancy.http import (
     Request,
     action,
+    ask_again,
     form_page,
     page,
     render_checked,
     render_list,
+    show_unchanged,
     try_service,
     workspace_or_404,
 )
@@ -115,48 +116,80 @@ def tenant_edit(request: Request, slug: str, tenant_id: int) -> HttpResponse:
     return _edit(request, tenant.workspace, tenant, "Tenant “{}” saved.")
 
 
-@action
+@action("tenant_detail", "slug", "tenant_id")
 def tenant_suspend(request: Request, slug: str, tenant_id: int) -> HttpResponse:
     """Suspend the tenant: no operation starts on it."""
     return _change_status(
         request,
         _managed_or_404(request, slug, tenant_id),
-        services.suspend,
+        TenantStatus.SUSPENDED,
+        "Suspend tenant",
         "Tenant “{}” suspended. No new runs start on it.",
     )
 
 
-@action
+@action("tenant_detail", "slug", "tenant_id")
 def tenant_archive(request: Request, slug: str, tenant_id: int) -> HttpResponse:
     """Archive the tenant: it is hidden, its schedules stop, and no operation starts on it."""
     return _change_status(
         request,
         _managed_or_404(request, slug, tenant_id),
-        services.archive,
+        TenantStatus.ARCHIVED,
+        "Archive tenant",
         "Tenant “{}” archived. The list of tenants shows it with the filter “Archived”.",
     )
 
 
-@action
+@action("tenant_detail", "slug", "tenant_id")
 def tenant_resume(request: Request, slug: str, tenant_id: int) -> HttpResponse:
     """Resume a suspended or archived tenant: operations start on it again."""
     tenant = _managed_or_404(request, slug, tenant_id)
-    services.resume(tenant, by=request.user)
-    messages.success(request, f"Tenant “{tenant.name}” resumed.")
+    try_service(
+        request,
+        lambda: services.resume(tenant, by=request.user),
+        success=f"Tenant “{tenant.name}” resumed.",
+        say_unchanged=lambda: _say_unchanged(request, tenant),
+    )
     return redirect(tenant)
 
 
 def _change_status(
-    request: Request, tenant: Tenant, change: Callable[..., None], success: str
+    request: Request, tenant: Tenant, status: TenantStatus, button: str, success: str
 ) -> HttpResponse:
-    """Change the status for the reason in the form, or show why it was refused."""
-    reason = request.POST.get("reason", "")
+    """Change the status for the reason in the form, or ask for the reason again."""
+    change = {TenantStatus.SUSPENDED: services.suspend, TenantStatus.ARCHIVED: services.archive}
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        return ask_again(
+            request,
+            form,
+            workspace=tenant.workspace,
+            section="tenants",
+            action=button,
+            back=tenant.get_absolute_url(),
+            back_title=tenant.name,
+        )
+    reason = form.cleaned_data["reason"]
     try_service(
         request,
-        lambda: change(tenant, by=request.user, reason=reason),
+        lambda: change[status](tenant, by=request.user, reason=reason),
         success=success.format(tenant.name),
+        say_unchanged=lambda: _say_unchanged(request, tenant),
     )
     return redirect(tenant)
+
+
+def _say_unchanged(request: Request, tenant: Tenant) -> None:
+    """Say who gave the tenant its status; that can have been another request of this moment."""
+    tenant.refresh_from_db()
+    status = TenantStatus(tenant.status).label.lower()
+    show_unchanged(
+        request,
+        f"The tenant was already {status}",
+        tenant.workspace,
+        by=tenant.status_changed_by_name,
+        at=tenant.status_changed_at,
+    )
 
 
 def _managed_or_404(request: Request, slug: str, tenant_id: int) -> Tenant:
@@ -187,9 +220,9 @@ def _tenant_or_404(request: Request, slug: str, tenant_id: int) -> Tenant:
 
 
 def _rows(tenants: list[Tenant]) -> list[dict[str, Any]]:
-    columns = [column.load(tenants) for column in fact_columns()]
+    columns = [(column.label, column.load(tenants)) for column in fact_columns()]
     return [
-        {"tenant": tenant, "facts": [facts.get(tenant.pk) for facts in columns]}
+        {"tenant": tenant, "facts": [(label, facts.get(tenant.pk)) for label, facts in columns]}
         for tenant in tenants
     ]
 

@@ -8,13 +8,15 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 
 from tenancy import services
 from tenancy.capabilities import NEW_ROLE, has_capability, require_capability
-from tenancy.forms import NewWorkspaceForm, RoleForm, WorkspaceForm
+from tenancy.forms import NewWorkspaceForm, ReasonForm, RoleForm, WorkspaceForm
 from tenancy.http import (
     Request,
     action,
+    ask_again,
     form_page,
     page,
     recent_sign_in_required,
@@ -90,7 +92,7 @@ def member_list(request: Request, slug: str) -> HttpResponseBase:
 
 
 @recent_sign_in_required
-@action
+@action("member_list", "slug")
 def member_role(request: Request, slug: str, membership_id: int) -> HttpResponse:
     """Change the role of a member."""
     membership = _membership_or_404(request, slug, membership_id)
@@ -108,11 +110,22 @@ def member_role(request: Request, slug: str, membership_id: int) -> HttpResponse
 
 
 @recent_sign_in_required
-@action
+@action("member_list", "slug")
 def member_remove(request: Request, slug: str, membership_id: int) -> HttpResponse:
     """Remove a member from the workspace."""
     membership = _membership_or_404(request, slug, membership_id)
-    reason = request.POST.get("reason", "")
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        return ask_again(
+            request,
+            form,
+            workspace=membership.workspace,
+            section="members",
+            action=f"Remove member {membership.user}",
+            back=reverse("member_list", args=[slug]),
+            back_title="Members",
+        )
+    reason = form.cleaned_data["reason"]
     is_removed = try_service(
         request,
         lambda: services.remove_member(membership, by=request.user, reason=reason),

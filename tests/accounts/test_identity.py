@@ -145,6 +145,12 @@ def test_every_sensitive_change_asks(
     assert not Invitation.objects.exists()
 
 
+def test_opening_the_address_of_a_change_leads_to_its_page_and_does_not_ask(page: Client) -> None:
+    response = page.get("/account/second-factor/recovery-codes/")
+
+    assert (response.status_code, response["Location"]) == (302, "/account/")
+
+
 def test_changes_of_accounts_and_members_in_the_administration_ask(
     client: Client, reader: User, workspace: Workspace
 ) -> None:

@@ -15,12 +15,13 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
-from accounts.second_factor import services
+from accounts.second_factor import services, totp
 from accounts.second_factor.forms import AppForm, CodeForm
 from accounts.second_factor.models import CodeAttempts, RecoveryCode
 from accounts.second_factor.services import CodeRefused
-from tenancy.crypto import CredentialUnreadable, new_key
+from tenancy.crypto import CredentialUnreadable, Place, key_ring, new_key
 from tenancy.db import database_now
 from tenancy.models import User, Workspace
 from tests.support.concurrency import racing_threads
@@ -94,8 +95,18 @@ def test_a_code_with_spaces_is_accepted(client: Client, operator: User) -> None:
     assert is_signed_in(client)
 
 
-@pytest.mark.parametrize(("steps", "accepted"), [(-2, False), (0, True), (1, True), (2, False)])
-def test_only_codes_of_the_neighboring_steps_are_accepted(
+@pytest.mark.parametrize("steps", range(-3, 4))
+def test_only_codes_of_the_neighboring_steps_are_valid(steps: int) -> None:
+    now = database_now()
+
+    matches = totp.matching_step(APP_SECRET, code_of(steps=steps, now=now), now=now) is not None
+
+    assert matches == (abs(steps) <= 1)
+
+
+# While a code is on its way, the next step can begin.
+@pytest.mark.parametrize(("steps", "accepted"), [(-2, False), (0, True), (1, True), (3, False)])
+def test_a_code_of_a_neighboring_step_signs_in(
     client: Client, operator: User, steps: int, accepted: bool
 ) -> None:
     add_app(operator)
@@ -554,6 +565,25 @@ def test_secrets_are_encrypted_with_the_new_key(operator: User, settings: Any) -
     settings.CREDENTIAL_KEYS = new
 
     services.use_code(operator, code_of())
+
+
+def test_an_unreadable_secret_is_named_and_prevents_no_other(
+    operator: User, manager: User, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost = f"lost:{new_key()}"
+    keys, settings.CREDENTIAL_KEYS = settings.CREDENTIAL_KEYS, lost
+    add_app(operator)
+    settings.CREDENTIAL_KEYS = keys
+    add_app(manager)
+    settings.CREDENTIAL_KEYS = f"v2:{new_key()},{keys}"
+
+    with pytest.raises(CommandError, match="The log names them"):
+        call_command("rotate_credentials")
+
+    settings.CREDENTIAL_KEYS = settings.CREDENTIAL_KEYS.split(",")[0]
+    assert "authenticator app of olga cannot be decrypted: The key lost is not" in caplog.text
+    stored = Authenticator.objects.get(user=manager).data["secret"]
+    assert key_ring().decrypt(stored, Place(0, manager.pk, "authenticator")) == APP_SECRET
 
 
 # --- guards, attacked with plain SQL ------------------------------------------------------------------

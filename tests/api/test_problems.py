@@ -17,6 +17,8 @@ from api.views import runs
 from backups.models import BackupSchedule
 from operations.models import OperationRun
 from tenancy.models import Tenant, User, Workspace
+from tenancy.roles import Role
+from tests.support.api_routes import send
 from tests.support.tokens import open_api
 
 pytestmark = pytest.mark.django_db
@@ -199,6 +201,7 @@ def test_an_unexpected_error_has_a_reference_and_no_details(api: Client) -> None
 
     assert_problem(response, 500)
     assert b"hunter2" not in response.content
+    assert int(response["RateLimit-Remaining"]) > 0
 
 
 def test_an_unavailable_database_is_no_error_of_the_client(api: Client) -> None:
@@ -208,6 +211,7 @@ def test_an_unavailable_database_is_no_error_of_the_client(api: Client) -> None:
 
     assert_problem(response, 503)
     assert int(response["Retry-After"]) > 0
+    assert int(response["RateLimit-Remaining"]) > 0
 
 
 def test_a_revoked_token_is_refused(api: Any, manager: User) -> None:
@@ -231,3 +235,13 @@ def test_a_token_has_a_rate_limit(
     assert_problem(responses[2], 429)
     assert 0 < int(responses[2]["Retry-After"]) <= 60
     assert other.status_code == 200
+
+
+def test_a_missing_permission_is_that_of_the_token(manager: User, workspace: Workspace) -> None:
+    api = open_api(manager, workspace, Role.READER)
+    schedule = {"tenant": 1, "name": "Nightly", "cron": "30 2 * * *"}
+
+    response = send(api, "post", "/api/v1/schedules", schedule)
+
+    detail = assert_problem(response, 403)["detail"]
+    assert detail == "The role of the token does not include “manage schedules”."

@@ -58,7 +58,10 @@ def test_a_restore_is_previewed_decided_and_executed(
     executed = send(api, "post", f"{address}/execute", execution)
 
     refusals = [response.status_code for response in (undecided, outdated, misnamed)]
-    assert refusals == [409, 409, 409]
+    assert refusals == [409, 409, 400]
+    assert (outdated.json()["code"], "page" in outdated.text) == ("outdated_review", False)
+    assert "Get the restore" in outdated.json()["detail"]
+    assert [error["name"] for error in misnamed.json()["errors"]] == ["tenant_name"]
     assert executed.status_code == 201
     run = run_now(OperationRun.objects.get(pk=executed.json()["id"]))
     assert run.outcome == "succeeded"

@@ -74,7 +74,7 @@ def test_an_intact_log() -> None:
 
 
 def test_an_empty_log_is_intact() -> None:
-    assert verify()[0] == 0
+    assert verify() == (0, "OK       The log is empty, so there is no seal.\n")
 
 
 REMOVE_WITH_SEAL = (

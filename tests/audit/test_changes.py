@@ -203,7 +203,9 @@ def test_a_new_credential_is_recorded_without_its_value(world: World) -> None:
 
 
 def test_a_schedule_that_is_paused_and_resumed(world: World, owner: User) -> None:
-    (paused,) = new_entries(lambda: world.post("schedule_pause", world.schedule.pk))
+    (paused,) = new_entries(
+        lambda: world.post("schedule_pause", world.schedule.pk, reason="Migration")
+    )
     (resumed,) = new_entries(lambda: world.post("schedule_resume", world.schedule.pk))
 
     assert paused.changes["paused_by_id"] == [None, owner.pk]

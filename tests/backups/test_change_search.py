@@ -137,11 +137,52 @@ def test_the_page_and_the_export_have_the_changes_with_a_text(
 
     with CaptureQueriesContext(connection) as captured:
         page = client.get(address, {"q": "LEGACY"}).content.decode()
-    lookups = [each for each in captured if "OFFSET" in each["sql"]]
+    # The export empties the log of statements.
+    statements = [each["sql"] for each in captured]
     export: Any = client.get(f"{address}export.csv", {"q": "LEGACY"})
 
     count = len(expected(workspace, "legacy"))
     assert f"{count} changes" in page
-    # The place of the nearest changes is looked up once, for the page and for the count.
-    assert len(lookups) == 1
+    # Each is read once, for the page and for the count: the place of the nearest changes, and the index.
+    assert sum("OFFSET" in sql for sql in statements) == 1
+    assert sum("policy_change_terms(" in sql for sql in statements) == 1
+    # What a change refers to is loaded only for the changes of the page.
+    assert not any("LIKE" in sql and "JOIN" in sql for sql in statements)
     assert b"".join(export).count(b"Block legacy authentication") == count
+
+
+def rare_terms(*terms: str, index: str = "changes_terms") -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT search_rare_terms(%s, %s)", [index, list(terms)])
+        rare: list[str] = cursor.fetchone()[0]
+    return rare
+
+
+def test_the_index_is_asked_for_the_rarest_terms(workspace: Workspace) -> None:
+    every = f"#{workspace.pk}"
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE policy_changes")
+
+    assert rare_terms("id-7", "LEG", every) == ["LEG", "id-7"]
+    assert rare_terms("LEG", every) == sorted(["LEG", every])
+    # A term that no change has is as rare as the rarest.
+    assert rare_terms("XYZ", "LEG", every) == ["LEG", "XYZ"]
+    # Nothing is known about an index that was not analyzed.
+    assert rare_terms("XYZ", "LEG", every, index="another") == sorted(["LEG", "XYZ", every])
+    assert rare_terms() == []
+
+
+def test_a_search_asks_the_index_for_the_rarest_terms(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(term_search, "COMPARED", 1)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE policy_changes")
+
+    with CaptureQueriesContext(connection) as captured:
+        ChangeFilter({"q": "legacy xyz"}, workspace).listed.count()
+
+    (statement,) = (each["sql"] for each in captured if "policy_change_terms(" in each["sql"])
+    condition = statement.partition("policy_change_terms(")[2]
+    assert "XYZ" in condition
+    assert f"#{workspace.pk}" not in condition.partition(" OR ")[0]

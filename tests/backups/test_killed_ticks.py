@@ -107,9 +107,9 @@ def test_every_slot_has_one_run_with_many_schedulers_that_are_killed(
             "UPDATE backup_schedules SET updated_at = %s", [now - dt.timedelta(minutes=5)]
         )
 
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 300
     while (
-        count_due() or sum(ticker.kills for ticker in tickers) < 5
+        (due := count_due()) or sum(ticker.kills for ticker in tickers) < 5
     ) and time.monotonic() < deadline:
         time.sleep(random_source.uniform(0.05, 0.3))
         ticker = random_source.choice(tickers)
@@ -122,7 +122,7 @@ def test_every_slot_has_one_run_with_many_schedulers_that_are_killed(
     slots = Counter(
         (run.context["backup_schedule_id"], run.context["scheduled_for"]) for run in runs
     )
-    assert count_due() == 0
+    assert due == 0  # in the next minute, the next slots are due
     assert max(slots.values()) == 1
     assert len({schedule for schedule, _ in slots}) == SCHEDULES
     assert unexplained_schedules() == []

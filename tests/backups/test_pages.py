@@ -6,6 +6,7 @@ import datetime as dt
 import re
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 
@@ -214,13 +215,15 @@ def test_an_action_requires_its_capability(
     assert response.status_code == status
 
 
-@pytest.mark.parametrize("verb", ["run", "pause", "resume"])
-def test_an_action_rejects_get_requests(
-    client: Client, owner: User, nightly: BackupSchedule, verb: str
+def test_the_next_run_of_a_due_schedule_is_now(
+    client: Client, manager: User, nightly: BackupSchedule
 ) -> None:
-    address = f"/w/contoso/schedules/{nightly.pk}/{verb}/"
+    signed_in(client, manager)
+    BackupSchedule.objects.filter(pk=nightly.pk).update(next_run_at=Now())
 
-    assert signed_in(client, owner).get(address).status_code == 405
+    for address in ("schedules/", "freshness/", f"tenants/{nightly.tenant_id}/"):
+        page = client.get(f"/w/contoso/{address}").content.decode()
+        assert re.search(r'<time data-age="due" [^>]+>now</time>', page), address
 
 
 def test_a_schedule_is_paused_with_a_reason_and_resumed(

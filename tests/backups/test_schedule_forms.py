@@ -254,6 +254,30 @@ def test_a_rejected_change_has_no_effect(page: Client, tenant: Tenant) -> None:
     assert schedule.name == "Old"
 
 
+@pytest.mark.parametrize(
+    ("selected", "stored"),
+    [
+        (["conditional_access", "settings_catalog"], ["settings_catalog", "conditional_access"]),
+        (
+            ["compliance", "conditional_access", "settings_catalog"],
+            ["settings_catalog", "conditional_access", "compliance"],
+        ),
+        (["conditional_access"], ["conditional_access"]),
+    ],
+)
+def test_kinds_that_stay_keep_their_order(
+    page: Client, tenant: Tenant, selected: list[str], stored: list[str]
+) -> None:
+    """The history of the schedule would show another order as a change of the scope."""
+    kinds = ["settings_catalog", "conditional_access"]
+    schedule = BackupScheduleFactory(tenant=tenant, kinds=kinds)
+
+    page.post(f"{schedule.get_absolute_url()}edit/", form(kinds=selected))
+
+    schedule.refresh_from_db()
+    assert schedule.kinds == stored
+
+
 def test_the_form_shows_the_values_of_the_schedule(page: Client, tenant: Tenant) -> None:
     schedule = BackupScheduleFactory(tenant=tenant, cron="7 3 * * 2", kinds=["compliance"])
 

@@ -130,7 +130,7 @@ def test_concurrent_storing_and_deleting_loses_no_content() -> None:
         writers = [pool.submit(store, writer) for writer in range(8)]
         try:
             for writer in writers:
-                writer.result(timeout=60)
+                writer.result(timeout=300)
         finally:
             done.set()
         cleaner.result(timeout=60)

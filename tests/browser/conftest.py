@@ -136,6 +136,7 @@ def serious_violations(page: Page, **options: Any) -> list[str]:
     if "runOnly" not in options:
         # The only rule of WCAG 2.2 AA; axe leaves it out by default.
         options["rules"] = {"target-size": {"enabled": True}} | options.get("rules", {})
+    page.wait_for_load_state()
     if not page.evaluate("'axe' in window"):
         page.evaluate(Axe().axe_script)
     return [
@@ -155,6 +156,7 @@ def save_screenshot(page: Page, name: str) -> None:
 
 def check(page: Page, name: str) -> None:
     """Check that the page fits, that nothing covers its links and fields, and that it is accessible."""
+    page.wait_for_load_state()
     assert page.evaluate(OVERFLOW) <= 0, name
     assert page.evaluate(UNREACHABLE) == [], name
     assert serious_violations(page) == [], name

@@ -670,7 +670,6 @@ def error_pages() -> dict[str, str]:
     return {
         "not-found": "/w/nowhere/",
         "bad-filter": "/runs/?type=nonsense",
-        "not-allowed": "/theme/",
     }
 
 

@@ -35,6 +35,7 @@ NO_PAGE = {
     "mfa_authenticate": "needs a password first; see test_appearance.py",
     "passkey_sign_in": "JSON for the page of the sign-in",
     "sign_out": "redirects to the sign-in",
+    "theme": "redirects to the page that it was on",
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tenancy.models import Tenant
 from tenancy.roles import Role
@@ -23,7 +23,6 @@ from tests.support.factories.providers import ProviderConnectionFactory
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 RESTORED = "Your entries are filled in again"
-ENTRIES = "sessionStorage.getItem('runledger.entries')"
 
 
 @pytest.fixture
@@ -42,6 +41,13 @@ def page(open_context: Any, console_errors: ConsoleErrors, fabrikam: Tenant) -> 
     console_errors.watch(page)
     sign_in(page, "owen")
     return page
+
+
+def kept_entries(page: Page) -> str | None:
+    """Return what the browser keeps once the scripts of the page have run."""
+    page.wait_for_load_state()
+    entries: str | None = page.evaluate("sessionStorage.getItem('runledger.entries')")
+    return entries
 
 
 def end_session(page: Page) -> None:
@@ -98,7 +104,7 @@ def test_a_form_that_is_posted_without_a_session_is_filled_in_again(
     expect(kind).to_be_checked(checked=not was_checked)
     values = page.locator("main select").evaluate_all("fields => fields.map(f => f.value)")
     assert values == chosen != before
-    assert page.evaluate(ENTRIES) is None
+    assert kept_entries(page) is None
     assert console_errors == []
 
 
@@ -126,12 +132,33 @@ def test_a_form_that_ends_with_an_error_page_is_filled_in_again(page: Page) -> N
 
     expect(page.get_by_text(RESTORED)).to_be_visible()
     expect(page.locator("#id_name")).to_have_value("Adventure Works")
-    assert page.evaluate(ENTRIES) is None
+    assert kept_entries(page) is None
 
 
-def test_a_reason_that_is_refused_stays_in_its_form(
-    page: Page, console_errors: ConsoleErrors, fabrikam: Tenant
-) -> None:
+def test_entries_go_to_their_form_when_another_one_appears_before_it(page: Page) -> None:
+    page.goto("/w/contoso/tenants/new/")
+    page.locator("#id_name").fill("Adventure Works")
+    cookies: Any = page.context.cookies()
+    end_session(page)
+    page.locator("main form button[type=submit]").first.click()
+    page.wait_for_url(lambda url: "/sign-in/" in url)
+    page.context.add_cookies(cookies)
+    form, other = '<form method="post" class="panel form"', '<form method="post" id="other">'
+    other += '<input type="hidden" name="object" value="1"><input name="name"></form>'
+
+    def add_form(route: Route) -> None:
+        response = route.fetch()
+        assert form in response.text()
+        route.fulfill(response=response, body=response.text().replace(form, other + form, 1))
+
+    page.route("**/tenants/new/", add_form)
+    page.goto("/w/contoso/tenants/new/")
+
+    expect(page.locator("#id_name")).to_have_value("Adventure Works")
+    expect(page.locator("#other [name=name]")).to_have_value("")
+
+
+def test_a_reason_that_is_refused_is_asked_for_again(page: Page, fabrikam: Tenant) -> None:
     page.goto(fabrikam.get_absolute_url())
     form = page.locator("form", has=page.get_by_role("button", name="Suspend tenant"))
     page.locator("summary", has_text="Suspend tenant").click()
@@ -145,8 +172,27 @@ def test_a_reason_that_is_refused_stays_in_its_form(
     form.get_by_role("button").click()
 
     expect(page.get_by_text("suspended. No new runs start on it.")).to_be_visible()
-    assert page.evaluate(ENTRIES) is None
-    assert console_errors == []
+    assert kept_entries(page) is None
+
+
+def test_the_page_of_a_refused_reason_leads_to_sign_in_and_to_the_page_of_its_form(
+    page: Page, fabrikam: Tenant
+) -> None:
+    page.goto(fabrikam.get_absolute_url())
+    form = page.locator("form", has=page.get_by_role("button", name="Suspend tenant"))
+    page.locator("summary", has_text="Suspend tenant").click()
+    form.get_by_label("Reason").fill("Ticket\u200b 4711")
+    form.get_by_role("button").click()
+    page.wait_for_url("**/suspend/")
+    form.get_by_label("Reason").fill("Ticket 4712")
+    end_session(page)
+    form.get_by_role("button").click()
+    sign_in_again(page)
+
+    assert page.url.endswith(fabrikam.get_absolute_url())
+    expect(page.get_by_text("Opening that address changes nothing.")).to_be_visible()
+    expect(page.get_by_text(RESTORED)).to_be_visible()
+    expect(form.get_by_label("Reason")).to_have_value("Ticket 4712")
 
 
 def test_secrets_are_not_kept(page: Page, fabrikam: Tenant) -> None:
@@ -161,7 +207,8 @@ def test_secrets_are_not_kept(page: Page, fabrikam: Tenant) -> None:
     page.locator("main form button[type=submit]").first.click()
     page.wait_for_url("**/sign-in/**")
 
-    kept = page.evaluate(ENTRIES)
+    kept = kept_entries(page)
+    assert kept
     assert "2031-05-06" in kept
     assert "hunter2" not in kept
 
@@ -176,7 +223,7 @@ def test_entries_are_not_shown_to_another_user(page: Page) -> None:
 
     assert page.url.endswith("/w/contoso/tenants/new/")
     expect(page.locator("#id_name")).to_have_value("")
-    assert page.evaluate(ENTRIES) is None
+    assert kept_entries(page) is None
 
 
 def test_a_saved_form_and_a_sign_out_keep_nothing(page: Page) -> None:
@@ -184,11 +231,11 @@ def test_a_saved_form_and_a_sign_out_keep_nothing(page: Page) -> None:
     page.locator("#id_name").fill("Contoso Renamed")
     page.get_by_role("button", name="Save settings").click()
     page.get_by_text("Workspace settings saved.").wait_for()
-    assert page.evaluate(ENTRIES) is None
+    assert kept_entries(page) is None
 
     page.locator("#id_name").fill("Never saved")
     page.locator("summary", has_text="owen").click()
     page.get_by_role("button", name="Sign out").click()
     page.get_by_text("You are signed out").wait_for()
 
-    assert page.evaluate(ENTRIES) is None
+    assert kept_entries(page) is None

@@ -67,6 +67,7 @@ def test_the_compact_list_shows_twenty_rows(
 
     page.locator("body.is-compact").wait_for()
     expect(page.get_by_role("columnheader", name="Ended")).to_be_visible()
+    page.wait_for_load_state()
     assert page.evaluate(VISIBLE_ROWS) >= 20
     page.get_by_role("link", name="Duration", exact=True).click()
     expect(page.locator("th[aria-sort=descending]")).to_have_text("Duration")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 import pytest
@@ -127,7 +128,7 @@ def test_relative_times_use_the_clock_of_the_server(open_context: Any, fabrikam:
 
     expect(page.locator("tr[data-row] time").first).not_to_have_text(first)
 
-    assert page.locator("tr[data-row] time").first.inner_text().endswith("s ago")
+    expect(page.locator("tr[data-row] time").first).to_have_text(re.compile(r"^\d+ (s|min) ago$"))
 
 
 def test_the_keyboard_reaches_filter_rows_and_help(open_context: Any, fabrikam: Tenant):
@@ -210,7 +211,7 @@ def test_everything_works_without_javascript(open_context: Any, fabrikam: Tenant
     page.get_by_role("link", name="Backup now").click()
     page.get_by_role("button", name="Acknowledge").click()
 
-    expect(page.get_by_text("Acknowledged by olga")).to_be_visible()
+    expect(page.get_by_text("Acknowledged by olga").first).to_be_visible()
     assert OperationRun.objects.get(pk=failed.pk).acknowledged_by is not None
 
 

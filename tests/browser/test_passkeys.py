@@ -91,7 +91,7 @@ def test_a_passkey_is_added_and_signs_in_without_a_password(
 ) -> None:
     console_errors.watch(device.page)
     add_first_passkey(device)
-    assert device.page.get_by_role("cell", name="Laptop Passkey").is_visible()
+    device.page.get_by_role("cell", name="Laptop Passkey").wait_for()
     device.page.context.clear_cookies()
 
     device.page.goto("/w/contoso/runs/")
@@ -110,7 +110,7 @@ def test_a_passkey_is_the_second_factor_after_a_password(device: Device, olga: U
     device.page.get_by_label("Password").fill(PASSWORD)
     device.page.get_by_role("button", name="Sign in", exact=True).click()
 
-    assert device.page.get_by_role("heading", name="Second factor").is_visible()
+    device.page.get_by_role("heading", name="Second factor").wait_for()
     device.page.get_by_role("button", name="Use a passkey").click()
     device.page.wait_for_url("**/w/contoso/")
 

@@ -65,7 +65,12 @@ def test_a_tenant_is_added_corrected_and_suspended(page: Page) -> None:
     press(page, "Save tenant")
     expect(page.get_by_text("Tenant “Fabrikam Ltd” saved.")).to_be_visible()
     page.get_by_text("Suspend tenant").first.click()
-    page.get_by_label("Reason").first.fill("The contract has ended")
+    page.get_by_label("Reason").first.fill("The contract\u200b has ended")
+    press(page, "Suspend tenant")
+    expect(page.get_by_text("Remove the invisible character U+200B")).to_be_visible()
+    expect(page.get_by_label("Reason")).to_have_value("The contract\u200b has ended")
+    save_screenshot(page, "reason-refused-phone")
+    page.get_by_label("Reason").fill("The contract has ended")
     press(page, "Suspend tenant")
 
     expect(page.get_by_text("suspended. No new runs start on it")).to_be_visible()

@@ -17,6 +17,7 @@ import pytest
 import yaml
 from django.conf import settings
 from django.core.management import get_commands, load_command_class
+from gunicorn.config import Config as GunicornConfig
 
 from dev.services.processes import free_port
 from operations.catalog import Queue
@@ -55,6 +56,15 @@ READ_ELSEWHERE = {
 }
 
 
+def documented_commands() -> list[list[str]]:
+    """The commands of the table in docs/install.md, with which the processes start without Docker."""
+    page = (ROOT / "docs/install.md").read_text(encoding="utf-8")
+    return [
+        line.split()
+        for line in re.findall(r"^\| \w+ \| `((?:gunicorn|celery) .*?)` \|", page, re.MULTILINE)
+    ]
+
+
 def settings_variables() -> set[str]:
     """The names of the variables that the settings read."""
     sources = [path.read_text() for path in (ROOT / "config" / "settings").glob("*.py")]
@@ -89,6 +99,22 @@ def is_accepted(program: str, *arguments: str) -> bool:
 @pytest.mark.parametrize("name", OURS)
 def test_every_command_is_accepted(name: str) -> None:
     assert is_accepted(*(OURS[name].get("command") or image_command()))
+
+
+@pytest.mark.parametrize("command", documented_commands(), ids=" ".join)
+def test_every_documented_command_is_accepted(command: list[str]) -> None:
+    assert is_accepted(*command)
+
+
+def test_the_documented_workers_of_one_host_have_different_names_and_all_queues() -> None:
+    workers = [command for command in documented_commands() if "worker" in command]
+    names, queues = (
+        [worker[worker.index(option) + 1] for worker in workers]
+        for option in ("--hostname", "--queues")
+    )
+
+    assert len(set(names)) == len(workers) == 3
+    assert sorted(",".join(queues).split(",")) == sorted(settings.QUEUES)
 
 
 @pytest.mark.parametrize(
@@ -214,6 +240,31 @@ def test_every_long_lived_service_restarts_and_has_a_health_check() -> None:
     assert all("healthcheck" in service for service in services)
 
 
+def test_no_service_waits_for_the_server_that_creates_the_database() -> None:
+    """The image of PostgreSQL runs it for a moment, on its socket only, and then stops it."""
+    _, *check = SERVICES["postgres"]["healthcheck"]["test"]
+
+    assert check[check.index("--host") + 1] == "127.0.0.1"
+
+
+def test_no_service_is_killed_before_it_can_end_its_work() -> None:
+    grace = {
+        name: int(service["stop_grace_period"].removesuffix("s"))
+        for name, service in SERVICES.items()
+        if "stop_grace_period" in service
+    }
+
+    for name in ("worker", "notifications", "ticks"):
+        assert grace[name] >= settings.CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT + 10
+    assert grace["web"] > GunicornConfig().graceful_timeout
+    assert grace["postgres"] >= 60
+
+
+def test_no_log_fills_the_disk() -> None:
+    for service in SERVICES.values():
+        assert set(service["logging"]["options"]) == {"max-size", "max-file"}
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_service_is_confined(name: str) -> None:
     service = SERVICES[name]
@@ -313,7 +364,6 @@ def copy_as_the_image_does(into: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.integration
-@pytest.mark.timeout(300)
 def test_the_steps_of_the_image_work_with_the_copied_files_only(tmp_path: Path) -> None:
     home, image = tmp_path / "venv", tmp_path / "image"
     image.mkdir()

@@ -147,7 +147,7 @@ def test_a_running_backup_is_cancelled_while_responses_are_awaited(
 ) -> None:
     customer = make_customer(workspace, sizes=MANY)
     customer.fault("slow", kind="batch", ms=100, times=4)
-    customer.fault("slow", kind="batch", ms=40_000)
+    customer.fault("slow", kind="batch", ms=90_000)
     stack.start_worker()
     started = services.run_now(customer.schedule, operator).run
 
@@ -160,7 +160,7 @@ def test_a_running_backup_is_cancelled_while_responses_are_awaited(
     assert run.outcome == RunOutcome.CANCELLED
     assert run.completed_at
     assert run.cancel_requested_at
-    assert run.completed_at - run.cancel_requested_at <= dt.timedelta(seconds=20)
+    assert run.completed_at - run.cancel_requested_at <= dt.timedelta(seconds=60)
     labels = [line.label for line in load_timeline(run)[0]]
     text = f"Cancellation requested by {operator.username}. Reason: the wrong tenant"
     assert labels.index(text) < labels.index("Cancelled")

@@ -32,11 +32,7 @@ from tests.support.sentinel import ReplicatedBroker
 from tests.support.stack import ROOT, Stack, eventually, wait_for_end
 from tests.support.tls import TlsServer
 
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(300),
-]
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 PUBLISH = """
 import django; django.setup()

@@ -19,11 +19,7 @@ from tests.support.broker import Broker, UseBroker
 from tests.support.customer import Customer, MakeCustomer, MakeStack
 from tests.support.stack import Stack, eventually, wait_for_end
 
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(300),
-]
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 #: A server that loads its log answers clients after this many commands.
 COMMANDS_BETWEEN_ANSWERS = 1024

@@ -24,11 +24,7 @@ from tests.support.broker import Broker
 from tests.support.customer import Customer, MakeStack
 from tests.support.stack import Stack, eventually, wait_for_end
 
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(240),
-]
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 #: Generous: kombu checks an idle connection every 25 s and needs two checks.
 DEAD_CONNECTION_SECONDS = 150.0

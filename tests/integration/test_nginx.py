@@ -18,6 +18,7 @@ import pytest
 from axes.models import AccessFailureLog
 from django.conf import settings
 
+from config import gunicorn
 from dev.graph_sandbox.tls import ensure_certificate
 from dev.services.processes import free_port, spawn, stop
 from tenancy.models import User
@@ -253,3 +254,13 @@ def test_the_sample_has_the_limit_of_the_application() -> None:
 
     assert re.search(r"client_max_body_size 1m;", SAMPLE.read_text())
     assert settings.DATA_UPLOAD_MAX_MEMORY_SIZE == 2**20
+
+
+def test_the_proxy_closes_an_idle_connection_before_runledger_does() -> None:
+    """A request that nginx sends at the moment at which gunicorn closes would be answered with 502."""
+    (upstream,) = re.findall(
+        r"^upstream runledger {(.*?)^}", SAMPLE.read_text(), re.MULTILINE | re.DOTALL
+    )
+    (seconds,) = re.findall(r"keepalive_timeout (\d+)s;", upstream)
+
+    assert int(seconds) + 10 <= gunicorn.keepalive

@@ -33,7 +33,7 @@ from tests.support.factories.legacy_runs import create_legacy_runs_of_every_kind
 from tests.support.factories.operations import create_ended_run
 from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.factories.restores import create_restore
-from tests.support.stack import ROOT, database_url
+from tests.support.stack import ROOT, database_url, eventually
 
 pytestmark = [
     pytest.mark.integration,
@@ -63,6 +63,9 @@ DUMP_WITH_GPG = commands("pg_dump", containing="gpg")
 RESTORE = commands("pg_restore")
 RESTORE_WITH_AGE = commands("age --decrypt")
 RESTORE_WITH_GPG = commands("gpg --decrypt")
+BASE_BACKUP = commands("pg_basebackup")
+RECOVER = commands("cp --archive")
+SKIP_IDS = commands("psql", containing="setval")
 GRANT = commands("DATABASE_URL=").replace("APP_DATABASE_PASSWORD=…", "APP_DATABASE_PASSWORD=secret")
 
 
@@ -252,6 +255,76 @@ def test_a_restore_that_fails_leaves_nothing_behind(
         shell.run(on_new(RESTORE))
 
     assert digests(shell.environment["NEW_URL"]) == {}
+
+
+def test_a_server_returns_to_a_point_in_time_and_gives_no_id_again(
+    shell: Shell, archiving_server: Postgres, ledger: ProviderConnection, broker: Broker
+) -> None:
+    server = archiving_server
+    shell.environment |= {
+        "ADMIN_URL": server.url("postgres"),
+        "NEW_URL": server.url("runledger").replace("postgres@", "runledger@"),
+        "BASE": str(server.folder / "base"),
+        "ARCHIVE": str(server.folder / "archive"),
+        "DATA": str(server.data),
+    }
+    shell.run(on_old(DUMP))
+    create_new_database(shell)
+    shell.run(on_new(RESTORE) + on_new(GRANT))
+    shell.run(BASE_BACKUP)
+    url = server.url("runledger")
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute("UPDATE tenants SET name = 'Kept'")
+        (moment,) = one_row(session, "SELECT clock_timestamp()")
+        shell.environment["TIME"] = moment.isoformat()
+        session.execute("UPDATE tenants SET name = 'Lost'")
+        (last_id,) = one_row(
+            session, "SELECT setval(pg_get_serial_sequence('operation_runs', 'id'), 5000)"
+        )
+        session.execute("SELECT pg_switch_wal()")
+    server.stop()  # after the last segments have been archived
+    server.data.rename(server.folder / "data.lost")
+    shell.run(RECOVER)
+    give_to(server, server.data)
+    server.start()
+
+    with psycopg.connect(url, autocommit=True) as session:
+        eventually(lambda: one_row(session, "SELECT pg_is_in_recovery()") == (False,))
+        assert one_row(session, "SELECT DISTINCT name FROM tenants") == ("Kept",)
+        shell.run(on_new(SKIP_IDS))
+        next_id = "SELECT nextval(pg_get_serial_sequence('operation_runs', 'id'))"
+        assert one_row(session, next_id)[0] > last_id
+    check_the_new_installation(shell, broker)
+
+
+@pytest.fixture
+def archiving_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A server that archives its write-ahead log, in the folder `archive` beside its data."""
+    server = Postgres(tmp_path_factory.mktemp("archiving-server"))
+    archive = server.folder / "archive"
+    server.settings = [
+        "archive_mode=on",
+        f"archive_command=test ! -f {archive}/%f && cp %p {archive}/%f",
+    ]
+    archive.mkdir(parents=True)
+    server.start()
+    give_to(server, archive)
+    yield server
+    server.stop()
+    server.remove()
+
+
+def give_to(server: Postgres, folder: Path) -> None:
+    """Make the account of the server the owner of a folder and of everything in it."""
+    owner = server.folder.stat()
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def one_row(session: psycopg.Connection[Any], statement: str) -> tuple[Any, ...]:
+    row = session.execute(statement).fetchone()
+    assert row is not None
+    return tuple(row)
 
 
 #: The last migrations of version 0.1.0; apps that it did not have are removed completely.

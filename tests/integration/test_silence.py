@@ -75,7 +75,7 @@ def test_a_worker_with_a_free_slot_does_not_stay_silent(tmp_path: Path, broker: 
 def test_the_read_of_a_subscription_has_a_time_limit(broker: Broker) -> None:
     """Otherwise a worker whose subscription was replaced waits for a message to it."""
     install_transport()
-    with Connection(broker.url, transport_options={"socket_timeout": 0.2}) as connection:
+    with Connection(broker.url, transport_options={"socket_timeout": 2}) as connection:
         channel: Any = connection.channel()
         subscription = channel.subclient
         subscription.subscribe("empty")

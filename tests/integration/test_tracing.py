@@ -82,7 +82,7 @@ def test_a_button_starts_one_trace_that_ends_with_the_requests_to_graph(
     location = page.post(f"{address}?secret=canary-query")["Location"]
     run = wait_for_end(int(location.strip("/").split("/")[-1]))
     shown = page.get(location).text
-    stop(worker, signal.SIGTERM, grace=30)
+    stop(worker, signal.SIGTERM, grace=120)
     recording.end_process()
 
     assert run.outcome == "succeeded", stack.logs()

@@ -21,9 +21,10 @@ from pytest_django import Settings
 
 from config.middleware import CONTENT_SECURITY_POLICY
 from config.settings import base
-from tenancy.models import User
+from tenancy.models import Tenant, User
 from tests.support.broker import Broker
 from tests.support.factories import PASSWORD
+from tests.support.factories.backups import PolicyExportFactory
 from tests.support.stack import database_url, eventually, is_true_once
 from tests.support.web_server import cookie_of, web_server
 
@@ -105,6 +106,33 @@ def test_a_page_that_needs_a_locked_table_answers_503_after_two_seconds(
     assert [answer.status_code for answer in (before, refused, after)] == [200, 503, 200]
     assert refused.headers["Retry-After"] == "10"
     assert 1.9 < elapsed < 30
+
+
+@pytest.mark.long
+def test_downloads_occupy_half_of_the_threads_until_their_clients_are_gone(
+    static_root: Path, broker: Broker, tmp_path: Path, manager: User, tenant: Tenant
+) -> None:
+    headers = cookie_of(manager)
+    archive = bytes(8 * 1024 * 1024)  # more than the buffers of a connection
+    export = PolicyExportFactory(tenant=tenant, archive=archive, size=len(archive))
+    address = f"/w/contoso/exports/{export.pk}/"
+
+    with web_server(tmp_path, static_root, broker.url, workers=1) as web:
+
+        def open_downloads() -> list[int]:
+            """Open one download more than are allowed, and leave without reading them."""
+            with ExitStack() as stack:
+                streams = [web.stream("GET", address, headers=headers) for _ in range(5)]
+                statuses = [stack.enter_context(stream).status_code for stream in streams]
+                assert web.get("/runs/", headers=headers).status_code == 200
+            return statuses
+
+        assert open_downloads() == [200] * (THREADS // 2) + [503]
+        for _ in range(3):
+            eventually(lambda: open_downloads() == [200] * 4 + [503], what="free slots")
+        eventually(
+            lambda: web.get(address, headers=headers).content == archive, what="a whole download"
+        )
 
 
 def test_an_unfinished_health_check_does_not_block_the_next_one(web: httpx2.Client) -> None:

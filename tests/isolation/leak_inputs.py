@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 import structlog
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -39,8 +40,8 @@ from tests.support.factories.notifications import add_endpoint, create_webhook
 from tests.support.receiver import Receiver, Reply
 
 Json = dict[str, Any]
-#: Objects that one policy carries.
-OBJECTS_OF_A_POLICY = 12
+#: Objects that one policy carries, and texts.
+OBJECTS_OF_A_POLICY = TEXTS_OF_A_POLICY = 12
 #: Of a backup, until a fault has happened in one.
 TRIES = 5
 log = logging.getLogger(__name__)
@@ -75,11 +76,10 @@ def plant_objects(graph: SandboxControl, tenant: Tenant, planted: Planted) -> No
         for objects in _parts(planted.objects, OBJECTS_OF_A_POLICY)
     ]
     names = planted.of_each_shape
-    # One policy has all forms of a shape. Where there is one form, a policy has several shapes.
-    size = len(planted.texts) // len(names) if len(planted.texts) > len(names) else 42
-    for number, texts in enumerate(_parts(planted.texts, size)):
+    for number, texts in enumerate(_parts(planted.texts, TEXTS_OF_A_POLICY)):
         notes = {f"note{number}": text for number, text in enumerate(texts)}
-        named = {"displayName": names[number], "description": names[-1 - number]}
+        place = number % len(names)
+        named = {"displayName": names[place], "description": names[-1 - place]}
         policies.append(("windows10GeneralConfiguration", notes | named))
     for odata_type, properties in policies:
         entry = {"@odata.type": f"#microsoft.graph.{odata_type}", "id": draw.guid(rng)}
@@ -176,13 +176,14 @@ def plant_legacy_runs(folder: Path, tenant: Tenant, texts: Sequence[str]) -> Non
         writer = csv.DictWriter(target, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    call_command(
-        "import_legacy_runs",
-        csv=[f"{next(iter(TABLES))}={file}"],
-        rejects=str(folder / "rejects"),
-        stdout=io.StringIO(),
-        stderr=io.StringIO(),
-    )
+    with pytest.raises(CommandError, match="Rejected rows"):
+        call_command(
+            "import_legacy_runs",
+            csv=[f"{next(iter(TABLES))}={file}"],
+            rejects=str(folder / "rejects"),
+            stdout=io.StringIO(),
+            stderr=io.StringIO(),
+        )
 
 
 def plant_requests(client: Client, api: Client, slug: str, texts: Iterable[str]) -> None:

@@ -37,6 +37,7 @@ HISTORY = {
     "backups.SharedItems",
     "backups.PolicyVersion",
     "backups.PolicyExport",
+    "backups.TenantFreshness",
     "backups.VersionCandidate",
     "backups.VersionRedaction",
     "inventory.Policy",

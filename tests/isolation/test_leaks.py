@@ -18,7 +18,6 @@ import json
 import logging
 import math
 import os
-import socket
 import sys
 import time
 from collections import Counter
@@ -40,6 +39,7 @@ from backups.models import BackupSchedule, PolicyVersion
 from config.logging import logging_config
 from dev.graph_sandbox.control import SandboxControl
 from dev.labeled import payloads, secrets
+from dev.services.processes import free_port
 from inventory import services as inventory_services
 from inventory.models import Policy
 from legacy_runs.models import TABLES
@@ -171,9 +171,7 @@ def log_lines() -> Iterator[io.StringIO]:
 def mail_sink(settings: Settings) -> Iterator[MailSink]:
     """A mail server that keeps what it gets."""
     sink = MailSink()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     controller = Controller(sink, hostname="127.0.0.1", port=port)
     controller.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"

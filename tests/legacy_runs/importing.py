@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from django.core.management import call_command
+import pytest
+from django.core.management import CommandError, call_command
 
 
 def command(**options: Any) -> tuple[str, str]:
@@ -13,3 +14,11 @@ def command(**options: Any) -> tuple[str, str]:
     out, err = io.StringIO(), io.StringIO()
     call_command("import_legacy_runs", stdout=out, stderr=err, **options)
     return out.getvalue(), err.getvalue()
+
+
+def command_that_rejects(rejected: int, **options: Any) -> str:
+    """Run the command, which fails because of this number of rejected rows; return its output."""
+    out = io.StringIO()
+    with pytest.raises(CommandError, match=f"^Rejected rows: {rejected}\\."):
+        call_command("import_legacy_runs", stdout=out, stderr=io.StringIO(), **options)
+    return out.getvalue()

@@ -18,7 +18,7 @@ from legacy_runs.models import TABLES, InventorySyncRun
 from legacy_runs.progress import bar
 from legacy_runs.sources import CsvFile
 from tenancy.models import Tenant
-from tests.legacy_runs.importing import command
+from tests.legacy_runs.importing import command, command_that_rejects
 from tests.support.factories.legacy_runs import source_row
 from tests.support.stack import database_url
 
@@ -42,7 +42,7 @@ def test_rejected_rows_are_written_with_line_and_reason(
         source_row(tenant, id=3, created_at="never"),
     )
 
-    out, _ = command(csv=[argument], rejects=str(tmp_path / "rejects"))
+    out = command_that_rejects(2, csv=[argument], rejects=str(tmp_path / "rejects"))
 
     assert "1 imported, 2 rejected" in out
     assert "created_at: not a time" in out
@@ -56,7 +56,7 @@ def test_rejected_rows_can_be_corrected_and_imported(
 ) -> None:
     payload = '{"policy_types": ["compliance"], "client_secret": "hunter2-hunter2"}'
     argument = write_csv(source_row(tenant, id=3, status="", selection_payload=payload))
-    command(csv=[argument], rejects=str(tmp_path / "rejects"))
+    command_that_rejects(1, csv=[argument], rejects=str(tmp_path / "rejects"))
     file = tmp_path / "rejects" / f"{INVENTORY}.csv"
     assert "hunter2" not in file.read_text()
 
@@ -78,9 +78,18 @@ def test_each_kind_has_its_own_file(tenant: Tenant, write_csv: WriteCsv, tmp_pat
         write_csv(source_row(tenant, status=""), kind=kind, name=f"{kind}.csv") for kind in TABLES
     ]
 
-    command(csv=arguments, rejects=str(tmp_path / "rejects"))
+    command_that_rejects(3, csv=arguments, rejects=str(tmp_path / "rejects"))
 
     assert [read_rejects(tmp_path / "rejects", kind)[0]["line"] for kind in TABLES] == ["2"] * 3
+
+
+def test_a_rejected_row_of_a_dry_run_is_an_error(tenant: Tenant, write_csv: WriteCsv) -> None:
+    argument = write_csv(source_row(tenant, id=1), source_row(tenant, status=""))
+
+    out = command_that_rejects(1, csv=[argument], dry_run=True)
+
+    assert "nothing was imported" in out
+    assert not InventorySyncRun.objects.exists()
 
 
 def test_existing_files_are_not_overwritten(

@@ -304,6 +304,21 @@ def test_a_member_cannot_select_an_endpoint(
     assert NotificationRule.objects.get().endpoint is None
 
 
+def test_an_endpoint_that_is_deleted_while_it_is_paused_is_not_found(
+    page: Client, endpoint: WebhookEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"{endpoint.get_absolute_url()}pause/"
+    pause = endpoints.pause
+
+    def delete_and_pause(each: WebhookEndpoint) -> bool:
+        WebhookEndpoint.objects.filter(pk=each.pk).delete()
+        return pause(each)
+
+    monkeypatch.setattr(endpoints, "pause", delete_and_pause)
+
+    assert page.post(address).status_code == 404
+
+
 # --- traces of secrets ----------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from operations.maintenance.incidents import update_incidents
 from operations.models import Incident, OperationRun
 from operations.reasons import SafeError
 from operations.services import OperationRunService
+from operations.states import Ending
 from operations.types import OperationRunType
 from providers.models import ProviderConnection
 from tenancy.models import Tenant, User, Workspace
@@ -27,7 +28,7 @@ from tests.support.factories.backups import (
 )
 from tests.support.factories.incidents import create_incident, fail_for, succeed_for
 from tests.support.factories.notifications import create_rule
-from tests.support.factories.operations import create_queued_run
+from tests.support.factories.operations import create_queued_run, create_running_run
 from tests.support.factories.providers import ProviderConnectionFactory
 from tests.support.factories.restores import create_restore
 
@@ -92,6 +93,25 @@ def test_a_run_that_succeeds_and_one_that_is_cancelled_are_no_events(
 
     succeed_for(tenant)
     OperationRunService().request_cancel(create_queued_run(tenant), by=operator)
+
+    assert kinds() == []
+
+
+def test_the_failure_of_a_child_run_is_no_event(tenant: Tenant) -> None:
+    create_rule(tenant.workspace)
+    parent = create_running_run(tenant)
+    child = create_running_run(tenant, 2, context={"parent_run_id": parent.pk})
+
+    OperationRunService().complete(child.pk, ending=Ending.ERROR, error=SafeError("worker_lost"))
+
+    assert kinds() == []
+
+
+def test_a_problem_is_an_event_only_when_the_run_ends(tenant: Tenant) -> None:
+    fail_for(tenant)
+    create_rule(tenant.workspace)
+
+    OperationRun.objects.update(outcome="failed")
 
     assert kinds() == []
 

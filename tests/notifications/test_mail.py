@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django import Settings
 
+from dev.services.processes import free_port
 from notifications import mail
 from notifications.delivering import MAX_ATTEMPTS, wait_after
 from notifications.mail import send_emails
@@ -59,9 +60,7 @@ class MailServer:
 @pytest.fixture(scope="module")
 def running_server() -> Iterator[tuple[MailServer, int]]:
     handler = MailServer()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     controller = Controller(handler, hostname="127.0.0.1", port=port)
     controller.start()
     yield handler, port
@@ -74,7 +73,6 @@ def server(running_server: tuple[MailServer, int], settings: Settings) -> MailSe
     handler.__init__()  # type: ignore[misc]
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
-    settings.EMAIL_TIMEOUT = 0.5
     settings.SITE_URL = SITE
     settings.DEFAULT_FROM_EMAIL = "Runledger <runledger@example.com>"
     return handler
@@ -221,16 +219,16 @@ def test_a_server_that_is_down_loses_nothing(
 def test_a_server_that_hangs_is_given_up_for_this_tick(
     server: MailServer, settings: Settings, delivery: NotificationDelivery
 ) -> None:
-    port = settings.EMAIL_PORT
+    port, timeout = settings.EMAIL_PORT, settings.EMAIL_TIMEOUT
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        settings.EMAIL_PORT = silent.getsockname()[1]
+        settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = silent.getsockname()[1], 0.5
         assert send_emails() == 0
     delivery.refresh_from_db()
     assert delivery.answer == "The mail server did not answer in time."
 
-    settings.EMAIL_PORT = port
+    settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = port, timeout
     make_due()
 
     assert send_emails() == 1

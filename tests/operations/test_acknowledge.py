@@ -74,7 +74,7 @@ def test_an_acknowledgment_has_a_note_and_an_assignee(
 
     assert acknowledged.acknowledgment_note == "Ticket 4711"
     assert acknowledged.assigned_to == manager
-    assert run.events.get().message == "Acknowledged and assigned to marc: Ticket 4711"
+    assert run.events.get().message == ("Acknowledged by olga and assigned to marc: Ticket 4711")
 
 
 def test_a_secret_in_a_note_is_not_stored(

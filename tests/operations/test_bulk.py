@@ -11,6 +11,7 @@ from django.db.models.expressions import RawSQL
 from django.test import Client
 from django.urls import reverse
 
+from operations.bulk import ACKNOWLEDGE, Order
 from operations.catalog import Retry
 from operations.filters import RunFilter
 from operations.models import OperationRun
@@ -185,6 +186,15 @@ def test_runs_are_acknowledged_with_a_note_and_an_assignee(tenant, operator, man
         assert (run.acknowledgment_note, run.assigned_to) == ("Ticket 4711", manager)
     again = preview(operator, "acknowledge", run=[runs[0].pk])
     assert counts(again) == {"already acknowledged": 1}
+
+
+def test_a_run_that_retention_removes_at_the_same_moment_is_not_acknowledged(tenant, operator):
+    run = OperationRunFactory(tenant=tenant, failed=True)
+    removed = OperationRun(pk=run.pk + 1)
+
+    results = ACKNOWLEDGE.perform([removed, run], Order(by=operator))
+
+    assert [result.text for result in results] == ["removed by retention", "acknowledged"]
 
 
 @pytest.mark.parametrize("form", [{"assignee": "foreign"}, {"assignee": "x"}, {"note": "x" * 501}])

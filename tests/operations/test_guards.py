@@ -148,6 +148,25 @@ def test_an_unknown_outcome_is_refused(tenant: Tenant, outcome: str) -> None:
         change(run, "status = 'completed', completed_at = now(), outcome = %s", outcome)
 
 
+@pytest.mark.parametrize(
+    ("columns", "rule"),
+    [
+        ({"outcome": "failed"}, "runs_completed_means_ended"),
+        ({"status": "completed"}, "runs_completed_means_ended"),
+        ({"status": "running"}, "runs_running_has_lease"),
+        ({"outcome": "success"}, "runs_outcome_known"),
+        ({"summary_counts": {"total": -1}}, "runs_counts_valid"),
+        ({"failure_summary": [{}] * 21}, "runs_failures_limited"),
+        ({"cause": "missed"}, "runs_cause_of_a_problem"),
+    ],
+)
+def test_the_rules_of_a_state_hold_for_a_new_run(
+    tenant: Tenant, columns: dict[str, Any], rule: str
+) -> None:
+    with refused(rule):
+        create_run("queued", tenant, **columns)
+
+
 # --- JSON -----------------------------------------------------------------------------------------
 
 

@@ -232,6 +232,17 @@ def test_acknowledged_runs_close_an_incident_after_quiet_days(
     assert incident.close_reason == "acknowledged"
 
 
+def test_a_small_incident_is_counted_in_each_tick(tenants: list[Tenant]) -> None:
+    incident = create_incident(tenants[0])
+    succeed_for(tenants[0], 4711)
+    with without_guards("operation_incidents") as cursor:
+        cursor.execute("UPDATE operation_incidents SET counted_at = clock_timestamp()")
+
+    update_incidents()
+
+    assert numbers(incident) == (3, 3, 1, 1)
+
+
 def test_a_large_incident_is_counted_less_often(
     tenants: list[Tenant], monkeypatch: pytest.MonkeyPatch
 ) -> None:

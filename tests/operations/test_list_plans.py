@@ -18,12 +18,14 @@ from django.test import Client
 
 from dev.bench import reads
 from dev.bench.generator import generate
+from operations.models import OperationRun
 from operations.overview import read_facts
 from tenancy.models import User, Workspace
+from tenancy.querysets import OrderedCount
 from tests.support.database import SharedRows
 from tests.support.plans import nodes
 from tests.support.sessions import open_session
-from web import term_search
+from web import statement_timeout, term_search
 from web.keyset import COUNT_CAP, PAGE_SIZE
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +49,13 @@ OTHER_LIMITS = {
     "audit log, rare kind": 2 * COUNT_LIMIT,
     "audit log, rare action": 2 * COUNT_LIMIT,
 }
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no statement be stopped: its plan is the same on a machine that is too busy for it."""
+    unlimited = "SELECT set_config('statement_timeout', '0', true)"
+    monkeypatch.setattr(statement_timeout, "_limit", lambda _: unlimited)
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +104,13 @@ def rows_read(node: dict[str, Any]) -> float:
     return 0.0
 
 
+def compares_ids(node: dict[str, Any]) -> bool:
+    """Whether a node compares a list of ids with the entries of an index that begins otherwise."""
+    is_by_id = node.get("Index Name") == "operation_runs_pkey"
+    is_of_runs = node.get("Relation Name") == "operation_runs"
+    return is_of_runs and not is_by_id and "(id = ANY" in node.get("Index Cond", "")
+
+
 def limit_of(page: str, sql: str) -> int:
     is_count = "COUNT(" in sql or "SELECT page.id" in sql
     # Without an index for the order, the newest `SORTED_RUNS` are sorted.
@@ -128,6 +144,99 @@ def test_a_page_reads_few_rows_through_indexes(
             is_scan = node["Node Type"] == "Seq Scan" and node["Relation Name"] in LONG_TABLES
             assert not is_scan, f"{page} scans {node['Relation Name']}: {sql}"
             assert rows_read(node) <= limit_of(page, sql), f"{page}: {node}\n{sql}"
+            assert not compares_ids(node), f"{page}: {node}\n{sql}"
+
+
+@pytest.mark.parametrize("page", ["runs: text of one tenant", "runs: text of many tenants"])
+def test_a_search_reads_the_runs_of_a_tenant_in_order(
+    client_of_member: Client, ledger: dict[str, Any], page: str
+) -> None:
+    """Or else it would read all of them, and the largest tenants have many times the average."""
+    with explained() as plans:
+        client_of_member.get(reads.address_of(reads.addresses()[page], ledger))
+
+    of_tenants = [plan for sql, plan in plans if "branch(tenant_id)" in sql]
+    assert of_tenants
+    for plan in of_tenants:
+        assert [node for node in nodes(plan) if node["Node Type"].startswith("Bitmap")] == []
+
+
+def test_the_newest_runs_are_compared_with_a_text_of_many_tenants(
+    client_of_member: Client, ledger: dict[str, Any]
+) -> None:
+    """Or else each of the tenants would be looked up."""
+    with explained() as plans:
+        client_of_member.get(
+            reads.address_of(reads.addresses()["runs: text of all tenants"], ledger)
+        )
+
+    statements = [sql for sql, _ in plans if "branch(tenant_id)" in sql]
+    # Only the count reads the tenants one after another, and stops.
+    assert ["page(at, id)" in sql for sql in statements] == [False]
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("view=mine&outcome=failed", "runs_user_outcome"),
+        ("cause=throttled&tenant={tenant}", "runs_tenant_cause"),
+    ],
+)
+def test_two_filters_with_an_index_of_both_are_read_from_it(
+    client_of_member: Client, ledger: dict[str, Any], query: str, index: str
+) -> None:
+    """Or else all runs with one of the values would be compared with the other one."""
+    with explained() as plans:
+        client_of_member.get(f"/w/bench-1/runs/?{query.format(**ledger)}")
+
+    names = {
+        node["Index Name"] for _, plan in plans for node in nodes(plan) if "Index Name" in node
+    }
+    assert {name for name in names if name.startswith("runs_")} == {index}
+
+
+def test_a_search_lists_who_started_runs_once(
+    client_of_member: Client, ledger: dict[str, Any]
+) -> None:
+    """And the types of their runs only where the name has the text: people start many types."""
+    with explained() as plans:
+        client_of_member.get(reads.address_of(reads.addresses()["runs: text of nothing"], ledger))
+
+    (plan,) = (plan for sql, plan in plans if "WITH RECURSIVE" in sql and "initiator_name" in sql)
+    runs = OperationRun.objects.filter(workspace__slug="bench-1")
+    assert plan["Actual Rows"] == runs.values("initiator_name").distinct().count()
+
+
+def test_a_list_without_an_index_for_its_order_reads_each_run_once(
+    client_of_member: Client, ledger: dict[str, Any]
+) -> None:
+    """Looking the newest runs up by their numbers would read four times as many blocks."""
+    with explained() as plans:
+        client_of_member.get(reads.address_of(reads.addresses()["runs by -ended: tenant"], ledger))
+
+    by_number = [
+        node["Actual Rows"] * node["Actual Loops"]
+        for _, plan in plans
+        for node in nodes(plan)
+        if node.get("Index Name") == "operation_runs_pkey"
+    ]
+    assert sum(by_number) <= PAGE_SIZE + 1
+
+
+def test_the_runs_of_a_tenant_that_need_attention_are_counted_by_their_index(
+    ledger: dict[str, Any],
+) -> None:
+    """Or else all runs of the tenant would be read from another index."""
+    runs = OperationRun.objects.filter(workspace__slug="bench-1", tenant=ledger["tenant"])
+    count = OrderedCount(runs.needs_attention().newest_first(), limit=COUNT_CAP + 1)
+
+    with explained() as plans:
+        list(Workspace.objects.annotate(count=count).values_list("count")[:1])
+
+    ((_, plan),) = plans
+    names = {node["Index Name"] for node in nodes(plan) if "Index Name" in node}
+    assert "runs_tenant_attention" in names
+    assert "runs_tenant" not in names
 
 
 def test_the_version_of_an_overview_reads_few_rows(ledger: dict[str, Any]) -> None:

@@ -16,7 +16,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
-from notifications.models import NotificationDelivery
+from notifications.delivering import MAX_ATTEMPTS
+from notifications.mail import send_again
+from notifications.models import NotificationDelivery, WebhookEndpoint
+from operations.events import Event, append_events
 from operations.metrics.counting import record, update_metrics
 from operations.models import Metric, MetricIncrement, OperationRun
 from operations.reasons import SafeError
@@ -25,7 +28,11 @@ from tenancy.db import database_now
 from tenancy.models import Tenant, Workspace
 from tests.support.factories import OperationRunFactory, TenantFactory
 from tests.support.factories.backups import BackupSetFactory, finish
-from tests.support.factories.notifications import create_delivery
+from tests.support.factories.notifications import (
+    add_endpoint,
+    create_delivery,
+    create_webhook,
+)
 from tests.support.factories.operations import (
     SCHEDULED,
     build_slot_request,
@@ -226,6 +233,21 @@ def test_lost_leases_and_refused_reports_are_counted(client: Client, tenant: Ten
     assert series["runledger_messages_republished_total"][()] == 0
 
 
+def test_each_event_that_is_counted_has_its_own_counter(tenant: Tenant) -> None:
+    run = create_queued_run(tenant)
+    for kind in ("published_again", "publish_refused", "publish_refused", "note"):
+        append_events([(run.pk, Event(kind, "An event."))])
+    append_events([(run.pk, Event("late_write_refused", "An event."))])
+
+    update_metrics()
+
+    assert dict(Metric.objects.values_list("name", "value")) == {
+        "messages_republished": 1,
+        "messages_refused": 2,
+        "late_writes_refused": 1,
+    }
+
+
 @pytest.mark.usefixtures("_token")
 def test_slots_are_fired_missed_and_blocked(client: Client, tenant: Tenant) -> None:
     service = OperationRunService()
@@ -263,6 +285,61 @@ def test_deliveries_are_counted(client: Client, tenant: Tenant) -> None:
     assert series["runledger_delivery_attempts_total"][()] == 2 * due
     assert series["runledger_deliveries_made_total"][()] == due
     assert series["runledger_deliveries_failed_total"][()] == 0
+
+
+@pytest.mark.usefixtures("_token")
+def test_an_email_that_the_mail_server_refuses_is_delayed_although_its_next_attempt_is_later(
+    client: Client, tenant: Tenant
+) -> None:
+    create_delivery(tenant)
+    now = database_now()
+    # After waits of 1, 2, 4, 8, 16, 32 and 60 minutes, the last of which ends in half an hour.
+    NotificationDelivery.objects.update(attempts=7, due_at=now + dt.timedelta(minutes=30))
+
+    series = read_metrics(client)
+
+    assert series["runledger_deliveries_due"][()] == 0
+    assert series["runledger_deliveries_oldest_seconds"][()] >= (123 - 30) * 60
+
+
+@pytest.mark.usefixtures("_token")
+def test_an_email_that_a_person_sends_again_is_due_from_then(
+    client: Client, tenant: Tenant
+) -> None:
+    delivery = create_delivery(tenant, attempts=MAX_ATTEMPTS, failed_at=database_now())
+
+    send_again(delivery)
+
+    series = read_metrics(client)
+    assert series["runledger_deliveries_due"][()] == 1
+    assert series["runledger_deliveries_oldest_seconds"][()] < 3600
+
+
+@pytest.mark.usefixtures("_token")
+def test_an_email_that_is_sent_once_a_day_is_not_delayed(client: Client, tenant: Tenant) -> None:
+    create_delivery(tenant, due_at=database_now() + dt.timedelta(hours=1))
+
+    assert read_metrics(client)["runledger_deliveries_oldest_seconds"][()] == 0
+
+
+@pytest.mark.usefixtures("_token")
+@pytest.mark.parametrize("waits", ["retry_at", "paused_at", "disabled_at"])
+def test_a_webhook_that_waits_for_its_receiver_is_not_delayed(
+    client: Client, tenant: Tenant, waits: str
+) -> None:
+    endpoint, _ = add_endpoint(tenant.workspace, "https://hooks.example.com/")
+    create_webhook(tenant, endpoint)
+    now = database_now()
+    NotificationDelivery.objects.update(attempts=3, due_at=now - dt.timedelta(hours=2))
+    late = read_metrics(client)
+
+    WebhookEndpoint.objects.update(**{waits: now + dt.timedelta(hours=1)})
+
+    waiting = read_metrics(client)
+    assert late["runledger_deliveries_oldest_seconds"][()] >= 7200
+    assert late["runledger_deliveries_due"][()] == 1
+    assert waiting["runledger_deliveries_oldest_seconds"][()] == 0
+    assert waiting["runledger_deliveries_due"][()] == 0
 
 
 @pytest.mark.usefixtures("_token")

@@ -106,8 +106,8 @@ def test_a_migration_that_a_busy_host_has_stopped_is_repeated(
         begin(editor)
         begun.append(editor)
         if len(begun) == 1:
-            editor.execute("SET LOCAL idle_in_transaction_session_timeout = 50")
             (server,) = connection.connection.execute("SELECT pg_backend_pid()").fetchone()
+            editor.execute("SET LOCAL idle_in_transaction_session_timeout = 50")
             wait_until_ended(server)
         return editor
 

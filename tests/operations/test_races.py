@@ -236,7 +236,7 @@ def test_eight_writers_lose_no_increment(tenant: Tenant) -> None:
     with racing_threads(8) as writers:
         futures = [writers.submit(write) for _ in range(8)]
         for future in futures:
-            future.result(timeout=120)
+            future.result(timeout=300)
 
     run.refresh_from_db()
     assert run.summary_counts == {"processed": 8_000, "succeeded": 8_000}

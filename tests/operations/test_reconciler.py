@@ -288,7 +288,6 @@ def copy_run(run: OperationRun, times: int) -> None:
 
 
 @pytest.mark.race
-@pytest.mark.timeout(300)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("refusing_trigger")
 def test_a_lost_run_behind_ten_thousand_that_cannot_be_ended_is_ended(

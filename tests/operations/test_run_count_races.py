@@ -45,7 +45,8 @@ def test_counting_again_waits_for_a_tick_and_no_end_of_a_run_waits(tenant: Tenan
 
     assert count_runs(tenant) == 2
     update_metrics()
-    assert [row.runs for row in RunCount.objects.all()] == [2]
+    # They may have ended in two quarters of an hour.
+    assert sum(row.runs for row in RunCount.objects.all()) == 2
 
 
 def test_a_tick_that_began_before_the_migration_loses_no_run(tenant: Tenant) -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from operations.models import OperationRun
+from operations.presentation.summary import summarize
 from tests.support.factories import OperationRunFactory, TenantFactory
 from tests.support.factories.providers import ProviderConnectionFactory
 
@@ -138,6 +139,18 @@ def test_the_exit_status_of_wait_is_the_worst_outcome(tenant, outcomes, status):
 
     assert code == status
     assert [entry["id"] for entry in json.loads(text)] == [run.pk for run in runs]
+
+
+@pytest.mark.parametrize("outcome", ["blocked", "failed"])
+def test_wait_says_why_a_run_ended(tenant, outcome):
+    run = OperationRunFactory(tenant=tenant, **{outcome: True})
+    summary = summarize(run)
+    assert summary.detail
+
+    _, text = exit_status("wait", str(run.pk))
+
+    assert text.splitlines()[:2] == [f"Run {run.pk}: {summary.headline}", summary.detail]
+    assert text == exit_status("show", str(run.pk))[1]
 
 
 def test_wait_ends_at_its_timeout(sync):

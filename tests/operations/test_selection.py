@@ -38,10 +38,14 @@ def ledger(shared_rows: SharedRows) -> dict[str, Any]:
         return reads.load_values()
 
 
-@pytest.fixture(params=[0, 100_000])
-def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Determine the place up to which the first rows are for all values, and for none."""
-    monkeypatch.setattr(splits, "_MANY_ROWS", request.param)
+@pytest.fixture(params=["merged", "merged up to a place", "compared"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read the first rows of splits in each of the ways."""
+    is_merged = request.param == "merged"
+    monkeypatch.setattr(splits, "_MANY_ROWS", 100_000 if is_merged else 0)
+    if request.param == "compared":
+        monkeypatch.setattr(splits, "_MANY_VALUES", 1)
+        monkeypatch.setattr(splits, "COMPARED_RUNS", 100)
 
 
 def ids_by_page(selection: splits.Selection, order: Any) -> list[int]:
@@ -65,7 +69,7 @@ def ids_by_page(selection: splits.Selection, order: Any) -> list[int]:
     return forward
 
 
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("is_of_all", [False, True], ids=["one workspace", "all workspaces"])
 @pytest.mark.parametrize("name", FILTERS)
 def test_a_selection_has_the_runs_of_a_simple_query(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -10,12 +11,14 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from psycopg.conninfo import conninfo_to_dict
 
 from operations.maintenance import preflight
 from operations.maintenance.preflight import refuse_to_start, run_preflight_checks
+from tenancy.db import database_now
 from tests.support.broker import Broker
 from tests.support.roles import PASSWORD
 from tests.support.stack import ROOT, database_url
@@ -81,6 +84,18 @@ def test_a_role_that_owns_the_tables_is_refused_in_production(
         refuse_to_start()
 
 
+@pytest.mark.parametrize("minutes", [-61, 2], ids=["behind", "ahead"])
+def test_a_wrong_clock_is_named_and_prevents_nothing(
+    broker: Broker, capsys: pytest.CaptureFixture[str], minutes: int
+) -> None:
+    with time_machine.travel(database_now() + dt.timedelta(minutes=minutes), tick=True):
+        refuse_to_start()
+        assert list(preflight_messages()) == ["operations.W017"]
+        call_command("check_start")
+
+    assert "clocks of this host and of PostgreSQL differ by" in capsys.readouterr().out
+
+
 EXCESSIVE_RIGHTS = {
     "may set session_replication_role": "GRANT SET ON PARAMETER session_replication_role TO {role}",
     "may create roles": "ALTER ROLE {role} CREATEROLE",
@@ -110,13 +125,25 @@ def test_a_role_with_too_many_rights_is_refused_in_production(
             cursor.execute("RESET ROLE")
 
 
-def test_a_role_that_an_older_version_created_is_refused(
-    app_role: str, broker: Broker, settings: Settings
+@pytest.mark.parametrize(
+    "privilege",
+    [
+        "EXECUTE ON FUNCTION backup_sets_delete(bigint)",
+        "SELECT ON tenants",
+        "INSERT ON operation_runs",
+        "UPDATE ON policy_versions",
+        "DELETE ON django_session",
+        # As after a dump was restored without privileges.
+        "ALL ON ALL TABLES IN SCHEMA public",
+    ],
+)
+def test_a_role_without_a_privilege_is_refused(
+    app_role: str, broker: Broker, settings: Settings, privilege: str
 ) -> None:
     settings.REQUIRE_APP_ROLE = True
     role = conninfo_to_dict(app_role)["user"]
     with connection.cursor() as cursor:
-        cursor.execute(f"REVOKE EXECUTE ON FUNCTION backup_sets_delete(bigint) FROM {role}")
+        cursor.execute(f"REVOKE {privilege} FROM {role}")
         cursor.execute(f"SET ROLE {role}")
         try:
             with pytest.raises(SystemExit, match=r"lacks privileges.*after each upgrade"):
@@ -253,7 +280,7 @@ def test_failpoints_are_refused_in_production(
 
 
 def test_every_preflight_check_has_a_test() -> None:
-    assert len(preflight.CHECKS) == 5
+    assert len(preflight.CHECKS) == 6
 
 
 @pytest.mark.parametrize("pool", ["solo", "threads"])

@@ -14,7 +14,7 @@ from operations.presentation.summary import state_of, summarize
 from operations.states import RunOutcome, RunStatus
 from tenancy.models import Tenant, User, Workspace
 from tests.support.factories import failure
-from web.durations import ago, duration_text
+from web.durations import ago, due, duration_text
 
 NOW = dt.datetime(2026, 3, 8, 7, tzinfo=dt.UTC)
 
@@ -257,6 +257,13 @@ def test_a_duration_is_shown_in_words(seconds, text):
 )  # fmt: skip
 def test_an_age_is_shown_in_words(seconds, text):
     assert ago(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-7200, "in 2 h"), (-3, "now"), (40, "now"), (180, "due 3 min ago")]
+)
+def test_a_time_that_is_due_is_shown_in_words(seconds, text):
+    assert due(seconds) == text
 
 
 def test_the_chart_has_a_text_alternative():

@@ -17,9 +17,10 @@ from operations.reasons import Blocked
 from providers.connections import default_connection, graph_client_for
 from providers.graph.errors import CredentialRejected
 from providers.models import ConnectionStatus, ProviderConnection
-from providers.rotation import RotationResult, rotate_credentials
+from providers.rotation import rotate_credentials
 from redaction.text import sanitize_text
 from tenancy.crypto import CredentialUnreadable, new_key
+from tenancy.rotation import RotationResult
 from tests.support.factories import TenantFactory
 from tests.support.factories.providers import ProviderConnectionFactory
 
@@ -148,7 +149,9 @@ def test_rotation_encrypts_every_credential_with_the_first_key_and_can_be_repeat
     assert stored.credential() == CANARY
 
 
-def test_rotation_reports_unreadable_credentials_and_does_not_change_them(stored, settings, capsys):
+def test_rotation_names_unreadable_credentials_and_does_not_change_them(
+    stored, settings, capsys, caplog
+):
     before = stored.encrypted_credential
     settings.CREDENTIAL_KEYS = f"v2:{new_key()}"
 
@@ -156,6 +159,7 @@ def test_rotation_reports_unreadable_credentials_and_does_not_change_them(stored
         call_command("rotate_credentials")
 
     assert "unreadable: 1" in capsys.readouterr().out
+    assert f"connection {stored} of the tenant {stored.tenant} cannot be decrypted" in caplog.text
     assert ProviderConnection.objects.get().encrypted_credential == before
 
 

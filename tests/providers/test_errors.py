@@ -196,6 +196,7 @@ def test_the_text_of_the_server_is_never_repeated(status):
         (7000215, "invalid_client", CredentialRejected, "credential_rejected"),
         (7000222, "invalid_client", CredentialRejected, "credential_expired"),
         (700027, "invalid_client", CredentialRejected, "credential_rejected"),
+        (700024, "invalid_client", CredentialRejected, "clock_wrong"),
         (700016, "unauthorized_client", ConsentMissing, "app_not_in_tenant"),
         (65001, "invalid_grant", ConsentMissing, "consent_missing"),
         (53003, "access_denied", ConsentMissing, "blocked_by_conditional_access"),

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.test import Client
 from django.urls import reverse
 
+from providers.graph.kinds import KIND
+from providers.graph.policy_kind import in_sentence
 from providers.models import ConnectionStatus, CredentialKind, ProviderConnection
 from tenancy.models import Tenant, User, Workspace
 from tests.support.factories import TenantFactory
@@ -339,3 +341,10 @@ def test_the_page_and_the_list_of_tenants_show_the_connection(
 ) -> None:
     assert connection.get_absolute_url() in text_of(page, connection.tenant.get_absolute_url())
     assert "Not checked yet" in text_of(page, "/w/contoso/tenants/")
+
+
+def test_a_label_that_starts_with_a_name_keeps_its_capital_in_a_sentence() -> None:
+    labels = {in_sentence(kind.label_plural) for kind in KIND.values()}
+
+    assert {"Apple enrollment types", "Intune roles", "PIM role settings"} <= labels
+    assert {"apps", "conditional access policies"} <= labels

@@ -165,7 +165,7 @@ def test_retry_after_is_honored_and_reported(sandbox_tenant, client):
 
     assert time.monotonic() - started >= 1
     seconds, reason = sandbox_tenant.waits[0]
-    assert 1 <= seconds < 1.2
+    assert 0.9 < seconds < 1.2  # of what remains when it is reported
     assert reason is WaitReason.THROTTLED
 
 

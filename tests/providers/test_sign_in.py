@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import json
 import logging
+import subprocess
+import sys
 import uuid
 
 import jwt
 import pytest
+import time_machine
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -18,6 +23,7 @@ from operations.reasons import Blocked
 from providers.graph.errors import ConsentMissing, CredentialRejected, Transient
 from providers.graph.tokens import MsalTokens, forget_all_tokens
 from redaction.text import sanitize_text
+from tests.support.factories.providers import SandboxTenant
 
 PATH = "/beta/deviceManagement/deviceConfigurations"
 
@@ -88,6 +94,23 @@ def test_a_certificate_signs_in(sandbox_tenant):
         sign_in=sandbox_tenant.sign_in(credential=key + public, is_certificate=True)
     ) as client:
         assert client.get(PATH)["value"]
+
+
+@pytest.mark.parametrize("hours", [-1, 1], ids=["behind", "ahead"])
+def test_a_host_with_a_wrong_clock_is_not_blamed_on_the_certificate(sandbox_tenant, hours):
+    key, public = certificate()
+    sandbox_tenant.control.add_tenant(
+        sandbox_tenant.tenant_id, sandbox_tenant.client_id, certificate=public
+    )
+    sign_in = sandbox_tenant.sign_in(credential=key + public, is_certificate=True)
+
+    wrong = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours)
+    with time_machine.travel(wrong), sandbox_tenant.client(sign_in=sign_in) as client:
+        with pytest.raises(CredentialRejected) as caught:
+            client.get(PATH)
+
+    assert caught.value.code == "clock_wrong"
+    assert "clock of the machine" in caught.value.next_step
 
 
 def test_a_certificate_that_is_not_registered_is_rejected(sandbox_tenant):
@@ -267,3 +290,20 @@ def test_neither_secret_nor_token_is_displayed_or_logged(sandbox_tenant, caplog)
         assert secret not in text
         assert secret not in caplog.text
         assert secret not in sanitize_text(f"the token {token} is not shown")
+
+
+SIGN_IN = """
+import json, sys
+from providers.graph.tokens import MsalTokens, SignIn
+
+assert MsalTokens(SignIn(**json.loads(sys.argv[1]))).token()
+"""
+
+
+def test_a_process_closes_its_connections_at_its_end(sandbox_tenant: SandboxTenant) -> None:
+    sign_in = json.dumps(dataclasses.asdict(sandbox_tenant.sign_in()))
+    command = [sys.executable, "-W", "always::ResourceWarning", "-c", SIGN_IN, sign_in]
+
+    process = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+
+    assert "unclosed" not in process.stderr

@@ -478,6 +478,7 @@ def test_an_expiring_preview_is_executed_or_ended_but_not_both(
         return ""
 
     def start() -> str:
+        message = "ended before the first attempt"
         while fresh(restore).is_previewed:
             if not (message := refusal(lambda: execute(restore, requester))):
                 return "executed"
@@ -488,3 +489,18 @@ def test_an_expiring_preview_is_executed_or_ended_but_not_both(
 
     ended = fresh(restore)
     assert (ended.status == RestoreStatus.EXECUTING) == (result == "executed")
+
+
+def test_a_second_approval_says_who_approved_it(
+    client: Client, restore: RestoreRun, manager: User, owner: User
+) -> None:
+    approve(restore, manager)
+    open_session(client, owner)
+    digest = services.decision_digest_of(fresh(restore))
+
+    address = f"{restore.get_absolute_url()}approve/"
+    text = client.post(address, {"decision_digest": digest}, follow=True).content.decode()
+
+    assert f"The restore was already approved by {manager}," in text
+    assert "Restore approved." not in text
+    assert fresh(restore).approved_by == manager

@@ -14,10 +14,11 @@ from providers.configuration_secrets import ConfigurationSecrets
 from providers.graph.errors import InvalidRequest
 from providers.graph.tokens import forget_all_tokens
 from providers.models import ConfigurationSecret
-from providers.rotation import RotationResult, rotate_credentials
+from providers.rotation import rotate_credentials
 from restores.models import Action, ItemState
 from tenancy.crypto import new_key
 from tenancy.models import Tenant, User
+from tenancy.rotation import RotationResult
 from tests.support.factories import TenantFactory
 from tests.support.restores import RestoreScenario, objects_named, only_item
 from tests.support.sessions import open_session

@@ -93,6 +93,18 @@ def test_an_empty_selection_is_rejected(scenario: RestoreScenario, page: Client)
     assert b"Select at least one object" in response.content
 
 
+def test_a_restore_that_another_person_has_executed_is_not_called_discarded(
+    tenant: Tenant, manager: User, client: Client
+) -> None:
+    restore = create_restore(tenant, executing=True)
+    open_session(client, manager)
+
+    text = client.post(f"{restore.get_absolute_url()}discard/", follow=True).content.decode()
+
+    assert "Only a restore in preview can be discarded." in text
+    assert "Restore discarded" not in text
+
+
 def test_a_wrong_tenant_name_is_rejected(scenario: RestoreScenario, page: Client) -> None:
     scenario.change(scenario.items("compliance")[0], description="changed")
     restore = scenario.preview(scenario.items("compliance")[:1])
@@ -101,10 +113,12 @@ def test_a_wrong_tenant_name_is_rejected(scenario: RestoreScenario, page: Client
     response = page.post(
         url("restore_execute", restore.pk),
         {"decision_digest": services.decision_digest_of(restore), "tenant_name": "Contoso"},
-        follow=True,
     )
 
-    assert "exactly as shown" in response.content.decode()
+    text = response.content.decode()
+    assert response.status_code == 400
+    assert "This is not the name of the tenant." in text
+    assert 'name="tenant_name" class="form-control" value="Contoso"' in text
     assert RestoreRun.objects.get().status == RestoreStatus.PREVIEWED
 
 
@@ -327,6 +341,23 @@ def test_the_outcome_of_a_restore_is_listed_with_the_ids_of_refused_requests(
     assert "1 to verify manually" in text
     refused = run.items.exclude(request_id="").get()
     assert f"Request <code>{refused.request_id}</code>" in results
+
+
+def test_results_begin_with_what_was_not_restored(scenario: RestoreScenario, page: Client) -> None:
+    unchanged, refused, written = scenario.items()[:3]
+    for item in (refused, written):
+        scenario.delete(item)
+    restore = scenario.preview([unchanged, refused, written])
+    scenario.graph.fault(
+        scenario.tenant.external_id, "license", kind=refused.kind, method="POST", times=1
+    )
+    scenario.execute(restore)
+
+    text = page.get(restore.get_absolute_url()).text
+    results = text[text.index("Results by object") :]
+
+    shown = [results.index(label) for label in ("Not written", "Written and verified", "Skipped")]
+    assert shown == sorted(shown)
 
 
 def test_differences_that_do_not_fit_have_a_separate_page(

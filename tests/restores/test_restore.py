@@ -1102,3 +1102,20 @@ def test_runs_and_restores_link_to_each_other(scenario: RestoreScenario) -> None
     assert restore.get_absolute_url() in [link.url for link in links]
     assert restore.run == run
     assert run.context["restore_run_id"] == restore.pk
+
+
+@pytest.mark.parametrize("kind", ["settings_catalog", "compliance", "conditional_access"])
+def test_a_restored_object_is_backed_up_as_the_content_that_was_restored(
+    scenario: RestoreScenario, kind: str
+) -> None:
+    """Otherwise the list of changes would show more than the restore wrote."""
+    item = scenario.items(kind)[0]
+    column = "displayName" if kind == "conditional_access" else "description"
+    scenario.change(item, **{column: "Changed outside of Runledger"})
+    scenario.restore([item], access_state="as_backed_up")
+
+    again = scenario.back_up_again(item)
+
+    assert again.version
+    assert item.version
+    assert again.version.normalized_hash == item.version.normalized_hash

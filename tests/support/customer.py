@@ -86,7 +86,9 @@ def make_customer(transactional_db: None, graph_sandbox: SandboxProcess) -> Make
     ) -> Customer:
         tenant = TenantFactory(workspace=workspace, name="Fabrikam")
         client_id, secret = uuid.uuid4(), f"canary~{uuid.uuid4().hex}"
-        graph_sandbox.control.add_tenant(tenant.external_id, client_id, secret, sizes=sizes)
+        graph_sandbox.control.add_tenant(
+            tenant.external_id, client_id, secret, seed="always the same", sizes=sizes
+        )
         connection = ProviderConnection(
             workspace=workspace,
             tenant=tenant,

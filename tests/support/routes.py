@@ -44,10 +44,6 @@ class Route:
         """The status that a permitted user receives."""
         return 302 if self.post else 200
 
-    @property
-    def method(self) -> str:
-        return "post" if self.post else "get"
-
 
 def workspace_route(
     name: str, *ids: str, capability: Capability = Capability.VIEW, post: bool = False

@@ -80,7 +80,8 @@ def test_sign_out_ends_the_session_and_confirms_it(client, operator):
 def test_sign_out_requires_a_post(client, operator):
     client.force_login(operator)
 
-    assert client.get("/sign-out/").status_code == 405
+    assert client.get("/sign-out/").status_code == 302
+    assert client.get("/runs/").status_code == 200
 
 
 def test_a_deactivated_user_is_signed_out_immediately(client, operator):

@@ -37,6 +37,8 @@ def test_tenants_are_listed_with_the_facts_of_the_apps(page: Client, tenant: Ten
 
     assert tenant.get_absolute_url() in text
     assert "Never synced" in text
+    # A narrow page has no heads of columns.
+    assert '<span class="narrow-only"><span class="sub">Policies</span></span>' in text
 
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_tenants(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import psycopg
 import pytest
 from django.core.signals import request_started
 from django.db import close_old_connections, connection
 
-from tenancy.db import trust_quiet_connections
+from tenancy.db import renew_connections, trust_quiet_connections
 from tests.support.stack import database_url
 
 
@@ -22,9 +23,12 @@ def server_process(transactional_db: None) -> int:
 
 
 def begin_request() -> None:
-    """Do what Django and Runledger do with the connections when a request or a task begins."""
+    """Do what Django and Runledger do with the connections when a request begins."""
     close_old_connections()
     trust_quiet_connections()
+
+
+each_begin = pytest.mark.parametrize("begin", [begin_request, renew_connections])
 
 
 def test_it_follows_the_receiver_that_closes_old_connections() -> None:
@@ -33,25 +37,29 @@ def test_it_follows_the_receiver_that_closes_old_connections() -> None:
     assert trust_quiet_connections in receivers
 
 
+@each_begin
 def test_an_open_connection_is_not_checked(
-    server_process: int, monkeypatch: pytest.MonkeyPatch
+    begin: Callable[[], None], server_process: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "is_usable", lambda: pytest.fail("a statement checked it"))
 
-    begin_request()
+    begin()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
 
         assert cursor.fetchone() == (server_process,)
 
 
+@each_begin
 @pytest.mark.direct  # a pooler keeps the connection of its client
-def test_a_connection_that_the_server_ended_is_replaced(server_process: int) -> None:
+def test_a_connection_that_the_server_ended_is_replaced(
+    begin: Callable[[], None], server_process: int
+) -> None:
     with psycopg.connect(database_url(), autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [server_process])
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        begin_request()
+        begin()
         if not connection.health_check_done:  # type: ignore[attr-defined]
             break
         time.sleep(0.01)
@@ -60,3 +68,15 @@ def test_a_connection_that_the_server_ended_is_replaced(server_process: int) -> 
         cursor.execute("SELECT pg_backend_pid()")
         (process,) = cursor.fetchone()
     assert process != server_process
+
+
+@pytest.mark.direct  # a pooler gives each client another process
+@each_begin
+def test_an_old_connection_is_replaced(begin: Callable[[], None], server_process: int) -> None:
+    connection.close_at = time.monotonic() - 1
+
+    begin()
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        assert cursor.fetchone() != (server_process,)

@@ -124,5 +124,6 @@ def test_every_response_turns_off_what_pages_do_not_use(client: Client, path: st
     response.close()
 
     assert response["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "Access-Control-Allow-Origin" not in response
     policy = response["Permissions-Policy"].split(", ")
     assert {"camera=()", "geolocation=()", "clipboard-write=(self)"} <= {*policy}

@@ -37,6 +37,9 @@ class Command(BaseCommand):
             self.stdout.write(f"VIOLATED The log has no seal {options['expect']}.")
         if not is_intact:
             sys.exit(1)
+        if not self.count:
+            self.stdout.write("OK       The log is empty, so there is no seal.")
+            return
         self.stdout.write(f"OK       {self.count:,} entries. The newest seal: {self.newest_seal}")
 
     def _read(self, expected_seal: str) -> Iterator[Link]:

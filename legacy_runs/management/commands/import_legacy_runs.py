@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from legacy_runs.importing import Import, Reject, Report
+from legacy_runs.importing import REJECTED, Import, Reject, Report
 from legacy_runs.models import TABLES
 from legacy_runs.progress import Progress, speed
 from legacy_runs.rejects import RejectFolder
@@ -31,7 +31,8 @@ RejectHandler = AbstractContextManager[Callable[[Reject], None]]
 class Command(BaseCommand):
     help = (
         "Copy legacy runs from an older installation's database (--source) or from CSV files "
-        "(--csv kind=path). Rows keep their ids; existing rows are not changed."
+        "(--csv kind=path). Rows keep their ids; existing rows are not changed. The exit code is 1 if "
+        "a row was rejected."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -59,9 +60,10 @@ class Command(BaseCommand):
             _register_password(options["source"])
         sources = _sources(options)
         workspaces = _workspaces(options["workspace"])
+        rejected = 0
         with _reject_handler(options["rejects"]) as reject:
             for kind, source in sources:
-                self._import(
+                rejected += self._import(
                     source,
                     Import(
                         kind,
@@ -71,8 +73,11 @@ class Command(BaseCommand):
                         reject=reject,
                     ),
                 )
+        if rejected:
+            raise CommandError(f"Rejected rows: {rejected:,}. Correct them and import them again.")
 
-    def _import(self, source: Source, legacy_import: Import) -> None:
+    def _import(self, source: Source, legacy_import: Import) -> int:
+        """Import one kind, print its report, and return the number of rejected rows."""
         write = self._write_progress if self.stderr.isatty() else None
         progress = Progress(legacy_import.kind, write)
         legacy_import.on_progress = lambda report: progress.show(report, source.share())
@@ -83,6 +88,7 @@ class Command(BaseCommand):
             raise CommandError(_describe_error(legacy_import, error)) from None
         progress.end()
         self._write_report(legacy_import, report, speed(report.rows, progress.seconds))
+        return report.counts[REJECTED]
 
     def _write_progress(self, text: str) -> None:
         self.stderr.write(text, lambda plain: plain, ending="")

@@ -27,6 +27,7 @@ from operations.permissions import may_cancel, may_retry
 from operations.presentation.summary import summarize
 from operations.reasons import Blocked
 from operations.services import (
+    MAX_REASON,
     DispatchResult,
     NotRetryable,
     OperationRunService,
@@ -55,8 +56,6 @@ INTERRUPTED = 130
 MAX_TIMEOUT = 7 * 24 * 3600
 #: Longer numbers are no ids.
 MAX_ID_LENGTH = 19
-#: The longest reason of a cancellation.
-MAX_REASON = 200
 
 
 class Command(BaseCommand):
@@ -221,7 +220,7 @@ class Command(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps([_facts(run) for run in runs], indent=2))
         for run in runs if not as_json else ():
-            self.stdout.write(f"Run {run.pk}: {summarize(run).headline}")
+            self.stdout.write(_description(run))
 
     def _prune(self, **options: Any) -> None:
         workspace = _workspace(options["workspace"])

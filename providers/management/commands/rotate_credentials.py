@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.second_factor import services as second_factors
-from providers.rotation import RotationResult, rotate_credentials
-from tenancy.crypto import CredentialUnreadable
+from providers.rotation import rotate_credentials
+from tenancy.rotation import RotationResult
 
 
 class Command(BaseCommand):
@@ -19,12 +18,11 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        counts: Counter[RotationResult] = rotate_credentials()
-        try:
-            second_factors.rotate_secrets()
-        except CredentialUnreadable as error:
-            raise CommandError(f"An authenticator app was not changed: {error}") from None
+        counts = rotate_credentials() + second_factors.rotate_secrets()
         for result in RotationResult:
             self.stdout.write(f"{result.value}: {counts[result]}")
         if counts[RotationResult.UNREADABLE]:
-            raise CommandError("Some credentials cannot be decrypted and were not changed.")
+            raise CommandError(
+                "Some credentials cannot be decrypted and were not changed. The log names them. Add "
+                "their key to CREDENTIAL_KEYS, or enter them again."
+            )

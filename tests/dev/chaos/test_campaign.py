@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.stack import ROOT
 
-pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.integration]
 
 
 def campaign(*arguments: str) -> subprocess.CompletedProcess[str]:

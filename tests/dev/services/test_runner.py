@@ -32,7 +32,6 @@ def read_services(folder: Path) -> dict[str, str]:
 
 @pytest.mark.long
 @pytest.mark.integration
-@pytest.mark.timeout(600)
 def test_every_process_connects_with_the_role_of_the_application(tmp_path, monkeypatch):
     for name in ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"):
         monkeypatch.delenv(name, raising=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 
@@ -48,9 +49,10 @@ def create_service_token(
 APP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
-def code_of(secret: str = APP_SECRET, steps: int = 0) -> str:
+def code_of(secret: str = APP_SECRET, steps: int = 0, *, now: dt.datetime | None = None) -> str:
     """Return the code that an app shows now, or some time steps from now."""
-    return str(format_hotp_value(hotp_value(secret, totp.step_at(database_now()) + steps)))
+    step = totp.step_at(now or database_now()) + steps
+    return str(format_hotp_value(hotp_value(secret, step)))
 
 
 def add_app(user: User) -> None:
