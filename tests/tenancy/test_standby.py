@@ -51,12 +51,12 @@ def api(page: Client, operator: User, tenant: Tenant) -> Client:
 
 @pytest.fixture
 def standby(api: Client, broker: Broker, tmp_path: Path) -> Iterator[Standby]:
-    """Connect to a standby, which follows the server of the tests."""
+    """Connect to a standby with a copy of the server of the tests."""
     host = str(connection.settings_dict["HOST"])
     if not host.startswith("/"):
         pytest.skip("The standby copies a PostgreSQL on a Unix socket.")
     record_ticks()
-    server = Standby(tmp_path / "standby", primary=host)
+    server = Standby(tmp_path / "standby", source=host)
     try:
         server.start()
         connection.close()
