@@ -1,8 +1,9 @@
 """The SQL of `ensure_run`: one active run per identity under any number of concurrent requests.
 
-It inserts with `ON CONFLICT DO NOTHING` and then looks up the existing run, in a short loop, because
-that run may end between the two statements. Rows are inserted in the order of their identity hash,
-so that two batches in opposite order do not deadlock.
+One statement looks up the run of each request and inserts the missing ones with `ON CONFLICT DO
+NOTHING`. It is repeated in a short loop, because another transaction may insert the run in the same
+moment. Rows are inserted in the order of their identity hash, so that two batches in opposite order
+do not deadlock.
 """
 
 from __future__ import annotations
@@ -108,32 +109,10 @@ jsonb_to_recordset(%s::jsonb) AS requested(
     trace_parent varchar)
 """
 
-# A new run has no other event, so that its first one needs no look at the timeline.
-_INSERT = """
-WITH created AS (
-    INSERT INTO operation_runs (
-        workspace_id, tenant_id, user_id, initiator_name, type, status, outcome, run_identity_hash,
-        context, retry_of_id, submission_id, trace_parent, created_at, updated_at,
-        next_publish_at)
-    SELECT workspace_id, tenant_id, user_id, initiator_name, type, 'queued', 'pending',
-           run_identity_hash, context, retry_of_id, submission_id, coalesce(trace_parent, ''),
-           clock_timestamp(), clock_timestamp(),
-           clock_timestamp() + make_interval(secs => %s)
-    FROM {requested}
-    ORDER BY run_identity_hash, position
-    ON CONFLICT DO NOTHING
-    RETURNING *),
-event AS (
-    INSERT INTO operation_run_events (run_id, sequence, at, kind, level, message, data, actor)
-    SELECT created.id, 1, clock_timestamp(), 'created', 'info', text.message, '{{}}', text.actor
-    FROM created JOIN jsonb_to_recordset(%s::jsonb) AS text(
-        initiator_name text, message text, actor text) USING (initiator_name))
-SELECT {columns} FROM created
-"""
-
-# Separate lookups, because each has its own index. The run of the submission takes precedence. One
-# request of each found run is recorded on its timeline.
-_EXISTING_RUNS = f"""
+# The lookups are separate, because each has its own index. The run of the submission takes
+# precedence. A new run has no other event, so that its first one needs no look at the timeline. Of
+# the requests that led to the same existing run, one is recorded.
+_ENSURE = f"""
 WITH requested AS MATERIALIZED (SELECT * FROM {_REQUESTED}), found AS (
 SELECT requested.position, run.id, false AS is_submission
     FROM requested JOIN operation_runs run
@@ -151,20 +130,43 @@ SELECT requested.position, run.id, true FROM requested JOIN operation_runs run
     ON run.submission_id = requested.submission_id
    AND run.run_identity_hash = requested.run_identity_hash
     WHERE run.submission_id IS NOT NULL),
-chosen AS (
+chosen AS MATERIALIZED (
     SELECT DISTINCT ON (position) position, id FROM found ORDER BY position, is_submission DESC),
 first AS (SELECT DISTINCT ON (id) position, id FROM chosen ORDER BY id, position),
+created AS (
+    INSERT INTO operation_runs (
+        workspace_id, tenant_id, user_id, initiator_name, type, status, outcome, run_identity_hash,
+        context, retry_of_id, submission_id, trace_parent, created_at, updated_at,
+        next_publish_at)
+    SELECT workspace_id, tenant_id, user_id, initiator_name, type, 'queued', 'pending',
+           run_identity_hash, context, retry_of_id, submission_id, coalesce(trace_parent, ''),
+           clock_timestamp(), clock_timestamp(),
+           clock_timestamp() + make_interval(secs => %s)
+    FROM requested
+    WHERE position NOT IN (SELECT position FROM chosen)
+    ORDER BY run_identity_hash, position
+    ON CONFLICT DO NOTHING
+    RETURNING *),
 event AS (
     INSERT INTO operation_run_events (run_id, sequence, at, kind, level, message, data, actor)
-    SELECT first.id, 1 + COALESCE((
-               SELECT max(sequence) FROM operation_run_events WHERE run_id = first.id), 0),
-           clock_timestamp(), 'joined', 'info', text.message, '{{{{}}}}', text.actor
-    FROM first JOIN requested USING (position) JOIN jsonb_to_recordset(%s::jsonb) AS text(
-        initiator_name text, message text, actor text) USING (initiator_name)
-    ORDER BY first.id
+    SELECT entry.run_id, entry.sequence, clock_timestamp(), entry.kind, 'info',
+           CASE entry.kind WHEN 'created' THEN text.created ELSE text.joined END,
+           '{{{{}}}}', text.actor
+    FROM (
+        SELECT id AS run_id, 1 AS sequence, 'created' AS kind, initiator_name FROM created
+        UNION ALL
+        SELECT first.id, 1 + COALESCE((
+                   SELECT max(sequence) FROM operation_run_events WHERE run_id = first.id), 0),
+               'joined', requested.initiator_name
+        FROM first JOIN requested USING (position) WHERE %s) entry
+    JOIN jsonb_to_recordset(%s::jsonb) AS text(
+        initiator_name text, created text, joined text, actor text) USING (initiator_name)
+    ORDER BY entry.run_id
     ON CONFLICT (run_id, sequence) DO NOTHING
     RETURNING run_id)
-SELECT chosen.position, first.position = chosen.position AND event.run_id IS NOT NULL, {{columns}}
+SELECT NULL AS position, true AS has_event, {{created}} FROM created
+UNION ALL
+SELECT chosen.position, first.position = chosen.position AND event.run_id IS NOT NULL, {{run}}
 FROM chosen JOIN operation_runs run USING (id)
 JOIN first USING (id) LEFT JOIN event ON event.run_id = run.id
 """  # noqa: S608 - assembled from constants  # nosec B608
@@ -181,19 +183,15 @@ SELECT requested.position, run.id, false FROM requested JOIN operation_runs run
 
 
 @functools.cache
-def _insert_sql() -> str:
-    return _INSERT.format(requested=_REQUESTED, columns=columns(OperationRun, "created"))
-
-
-@functools.cache
-def existing_runs_sql() -> str:
-    """Return the SQL that finds the active run of an identity, or the run of a slot or submission."""
+def ensure_sql() -> str:
+    """Return the SQL that finds or inserts the run of each request."""
     slots = "".join(
         _RUNS_OF_SLOT.format(key=entry.slot_key, type=run_type.value)
         for run_type, entry in OperationCatalog.all().items()
         if entry.slot_key
     )
-    return _EXISTING_RUNS.format(slots=slots, columns=columns(OperationRun, "run"))
+    names = {alias: columns(OperationRun, alias) for alias in ("created", "run")}
+    return _ENSURE.format(slots=slots, **names)
 
 
 class Ensured(NamedTuple):
@@ -221,12 +219,9 @@ def ensure_rows(
         at: request.row() | {"trace_parent": trace_parents[at]}
         for at, request in enumerate(requests)
     }
-    find = functools.partial(_find_existing_runs, record_joined=record_joined)
     for _ in range(MAX_ROUNDS):
-        for resolve in (_insert_runs, find):
-            if pending:
-                runs |= resolve(pending)
-                pending = {at: row for at, row in pending.items() if at not in runs}
+        runs |= _ensure(pending, record_joined=record_joined)
+        pending = {at: row for at, row in pending.items() if at not in runs}
         if not pending:
             for at, request in enumerate(requests):
                 _set_scope(runs[at].run, request)
@@ -236,25 +231,27 @@ def ensure_rows(
     )
 
 
-def _insert_runs(pending: Mapping[int, Row]) -> dict[int, Ensured]:
-    params = [settings.RUN_RELAY_AFTER_SECONDS, _as_json(pending), _texts(pending, CREATED)]
-    runs = [from_row(OperationRun, row) for row in run_prepared(_insert_sql(), params)]
-    runs_by_key = {_conflict_key(run.__dict__): run for run in runs}
-    created: dict[int, Ensured] = {}
+def _ensure(pending: Mapping[int, Row], *, record_joined: bool) -> dict[int, Ensured]:
+    rows = run_prepared(ensure_sql(), ensure_params(pending, record_joined=record_joined))
+    ensured: dict[int, Ensured] = {}
+    created: dict[tuple[Any, ...], OperationRun] = {}
+    for at, has_event, *values in rows:
+        run = from_row(OperationRun, values)
+        if at is None:
+            created[_conflict_key(run.__dict__)] = run
+        else:
+            ensured[at] = Ensured(run, created=False, has_event=has_event)
     for at, row in pending.items():
         # Of two equal rows in one batch, the first creates the run.
-        if run := runs_by_key.pop(_conflict_key(row), None):
-            created[at] = Ensured(run, created=True, has_event=True)
-    return created
+        if at not in ensured and (new := created.pop(_conflict_key(row), None)):
+            ensured[at] = Ensured(new, created=True, has_event=True)
+    return ensured
 
 
-def _find_existing_runs(pending: Mapping[int, Row], *, record_joined: bool) -> dict[int, Ensured]:
-    texts = _texts(pending, JOINED) if record_joined else "[]"
-    rows = run_prepared(existing_runs_sql(), [_as_json(pending), texts])
-    return {
-        at: Ensured(from_row(OperationRun, row), created=False, has_event=has_event)
-        for at, has_event, *row in rows
-    }
+def ensure_params(pending: Mapping[int, Row], *, record_joined: bool) -> list[Any]:
+    """Return the parameters of `ensure_sql` for the rows of these requests."""
+    requested = json.dumps([{"position": at, **row} for at, row in pending.items()])
+    return [requested, settings.RUN_RELAY_AFTER_SECONDS, record_joined, _texts(pending)]
 
 
 def joined_event(initiator: str) -> Event:
@@ -262,8 +259,8 @@ def joined_event(initiator: str) -> Event:
     return Event("joined", JOINED.format(initiator), actor=initiator)
 
 
-def _texts(pending: Mapping[int, Row], message: str) -> str:
-    """Return the texts of the events of all initiators as JSON; `message` has a place for the name.
+def _texts(pending: Mapping[int, Row]) -> str:
+    """Return the texts of the events of all initiators as JSON.
 
     A name is sanitized once, for all of its texts: a tick has thousands of them.
     """
@@ -271,7 +268,12 @@ def _texts(pending: Mapping[int, Row], message: str) -> str:
     actors = {name: sanitize_text(name, max_length=MAX_ACTOR) for name in names}
     return json.dumps(
         [
-            {"initiator_name": name, "message": message.format(actor), "actor": actor}
+            {
+                "initiator_name": name,
+                "created": CREATED.format(actor),
+                "joined": JOINED.format(actor),
+                "actor": actor,
+            }
             for name, actor in actors.items()
         ]
     )
@@ -293,10 +295,6 @@ def _conflict_key(row: Row) -> tuple[Any, ...]:
         row["type"],
         row["context"].get("scheduled_for"),
     )
-
-
-def _as_json(pending: Mapping[int, Row]) -> str:
-    return json.dumps([{"position": at, **row} for at, row in pending.items()])
 
 
 _INSERT_BLOCKED = """

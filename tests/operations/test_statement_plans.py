@@ -203,7 +203,9 @@ def test_deleting_an_account_scans_no_runs(ledger: Tenant) -> None:
 
 
 def existing_run_scans(request: RunRequest) -> set[str]:
-    return scans_of(dispatch.existing_runs_sql(), [dispatch._as_json({0: request.row()}), "[]"])
+    return scans_of(
+        dispatch.ensure_sql(), dispatch.ensure_params({0: request.row()}, record_joined=True)
+    )
 
 
 #: Small however many runs have ended; which one is cheapest depends on the number of active runs.
