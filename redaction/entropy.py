@@ -24,7 +24,7 @@ _PUBLIC_NAME = re.compile(
     r"""(?: (?:(?i:etag|ctag|if-none-match|if-match|hash|checksum|digest|integrity|sha-?\d{1,3}
             |content-sha256|md5|thumbprint|fingerprint|serial|cursor|skip_?token|delta_?token
             |continuation_?token|next_?link|delta_?link|boundary|certificate|correlation|commit
-            |thread-index|conversation-?index|unique[ ]?token[ ]?identifier|(?:source[ ]?)?anchor|immutable[ ]?id|object(?:guid|sid)|change[_-]?key|hash[ ]check|uti|bh|site-verification
+            |thread-index|conversation-?index|sip/2\.0/\w{2,4}[^\n]{0,40};branch|unique[ ]?token[ ]?identifier|(?:source[ ]?)?anchor|immutable[ ]?id|object(?:guid|sid)|change[_-]?key|hash[ ]check|uti|bh|site-verification
             |x5t|x5t\#s256(?:[ ]header)?(?:[ ]is)?
             |x-amz-id-2|kid|sub[ ]claim(?:[ ]is)?|key[ _-]?id(?:entifier)?
             |public[ _-]?key(?:token)?|dkim1;[^\n]{0,40}[;\ ]p|(?:page|sync)_?token|certificate[_-]?data|peer

@@ -16,7 +16,7 @@ _END = r"""(?=[\s"'`,;:)\]}&<>|\\]|[.?](?:[\s;.)]|\Z)|\Z)"""
 # Hidden by another program, or by this one.
 _HIDDEN = re.compile(
     rf"""(?: {MASKED} | x{{4,}} | (?:[*•●∙]{{2,}}[\- ]?){{2,20}}
-    | [*•●∙_]{{3,}}[a-z]{{0,12}}[*•●∙_]{{0,20}} | \.{{3,}} | …
+    | [*•●∙_]{{3,}}[a-z]{{0,12}}[*•●∙_]{{0,20}} | [a-z]{{2,4}}_\*{{8,80}} | \*\* | \.{{3,}} | …
       | [\[(<{{*]{{0,3}}\s?(?:redacted|filtered|masked|hidden|removed|omitted|sensitive(?:\ value)?)
         (?:\ by\ \w{{2,20}})?\s?[\])>}}*]{{0,3}} ){_END}""",
     re.IGNORECASE | re.VERBOSE,
@@ -40,7 +40,7 @@ _GETTER = r"""(?:get|read|fetch|load|find|lookup|resolve|env|ask|prompt|input|po
 _ARGUMENTS = r"\((?:[^()\"'\n]|\([^()\"'\n]{0,80}\)){0,120}\)"
 # Where the secret is: a variable, a call, a file, an address of a vault.
 _REFERENCE = re.compile(
-    rf"""(?: \$\{{[^}}\n]{{1,100}}\}} | \$\d | \*(?!\S) | %\w{{2,60}}% | %\(\w{{1,60}}\)s | %s | \?
+    rf"""(?: \${{1,2}}\{{[^}}\n]{{1,100}}\}} | \$\d | \*(?!\S) | %\w{{2,60}}% | %\(\w{{1,60}}\)s | %s | \?
       | \$(?:env:|script:|global:|using:|local:)?[a-z_]{{2,60}}\d{{0,2}}{_MEMBERS}{{0,6}}
       | [@:][a-z_]{{2,60}}
       | (?:cat|openssl|vault|aws|az|gcloud|kubectl|pwgen
@@ -53,6 +53,11 @@ _REFERENCE = re.compile(
       | (?:HKLM|HKCU|HKCR|HKU|HKEY_\w{{2,20}})[:\\][^\s"']{{0,300}}
       | \[\d{{1,3}}\ [a-z]{{2,20}}[^\]\n]{{0,120}}\]
       | [a-z]\w{{1,40}}(?:\.\w{{1,40}}){{1,6}}\#\w{{1,60}}:?
+      | HTTP/\d(?:\.\d)? | System\.Security\.SecureString | AutoGenerate(?:,IsolateApps)?
+      | [\^~]\d{{1,4}}(?:\.\d{{1,5}}){{1,2}} | \d{{2,5}}:\d{{2,5}}(?:/(?:tcp|udp))?
+      | SHA256:[a-z\d+/]{{43}}=? | [a-z]{{2,20}}_id | [a-z_]{{2,20}}(?=[ ]=[ ])
+      | (?<=\n)(?-i:[A-Z][A-Z\d]{{1,20}}(?:_[A-Z\d]{{1,20}}){{1,5}})=\S{{0,200}}
+      | /(?:home|users)/{MASKED}(?:/[\w.\-]{{1,60}}){{0,6}}
       | (?:kv|secrets?)(?:/[a-z\d_\-]{{1,60}}){{1,8}}(?::[a-z_]{{2,40}})?
       | arn:aws[\w\-]{{0,10}}:[\w:/\-]{{10,200}} | projects/[\w\-]{{1,60}}/secrets/[\w\-/]{{1,120}}
       | (?:~|\.{{1,2}})/[\w.\-/]{{1,200}} | (?:/[a-z_.\-]{{2,40}}\d{{0,3}}){{2,12}}/?
@@ -68,7 +73,7 @@ _REFERENCE = re.compile(
       |new[ ])?(?!hex\()[a-z_]{{1,40}}(?:\d{{1,3}}
       (?=[(.]))?{_MEMBERS}{{0,4}}{_ARGUMENTS}{_MEMBERS}{{0,4}}
       | (?:await[ ])?(?:[a-z_]{{2,40}}(?:\([^()"'\n]{{0,80}}\)(?:\.|::)?|\.|::)){{0,4}}
-          (?:[a-z_]{{2,40}}|\b{_GETTER})?[(\[]["'][a-z_.\-/]{{1,80}}["']
+          (?:[a-z_]{{2,40}}|\b{_GETTER})?[(\[]["'][a-z_.\-/:]{{1,80}}["']
           (?:,[ ]?["']?[a-z_.\-/]{{0,80}}["']?){{0,4}}[)\]]{_MEMBERS}{{0,4}} ){_END}""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -94,7 +99,7 @@ _NAME = re.compile(
 _SCHEME = re.compile(r"(?:Bearer|Basic|Token|ApiKey|SSWS|Splunk|Bot)[ ]", re.IGNORECASE)
 _JOINED = re.compile(r"""["'`][ ]?(?:\+|\.|&|\.\.|<>|\|\|)[ ]?[$@]?[a-z_]""", re.IGNORECASE)
 # Whether there is one.
-_STATE = re.compile(f"(?:true|false){_END}", re.IGNORECASE)
+_STATE = re.compile(f"(?:true|false|on_create){_END}", re.IGNORECASE)
 # Words of sentences about a secret, types of values, and times.
 _WORDS = re.compile(
     r"""(?: ~ | null | none | nil | true | false | yes | no | on | off | not | is | was | were

@@ -32,7 +32,7 @@ ASSIGNMENT = rf"""{OPTIONAL_SPACE}
     | &(?:amp;)?(?:\#61|equals); ) {OPTIONAL_SPACE}"""
 # The first form is code: a type between a name and its value, or the name as an index.
 NAME_VALUE_SEPARATOR = rf"""(?: (?: \s?:\s?[a-z_][\w.\[\]|]{{0,30}} | \s(?:secure)?string
-    | {QUOTE}\] )\s?=\s?(?=["'])
+    | {QUOTE}\] )\s?:?=\s?(?=["'])
     | {QUOTE}?{ASSIGNMENT} | \)\s?=\s?\( )"""
 GUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 MASKED = r"\[redacted(?::\d{1,9})?\]"
@@ -60,6 +60,7 @@ PASSWORD_NAME = rf"""(?: pass(?:word|wd|wrd|wrod|owrd|[ \-]?phrase|code) | pwd
 COPULA = r"""(?: (?:(?:has|have|had|a)\ (?:been|été)\ | (?:is|was|wurde)\ )?(?:now\ )?
       (?:set|changed|reset|updated|chang[ée]e?|modifi[ée]e?|cambiada|alterada|gewijzigd
       |zmienion[eoy])\ (?:to|en|a|para|por|naar|na)
+    | (?:è\ stat[oa]\ )?(?:cambiat|modificat|impostat)[oa]\ (?:in|su|a) | ist\ seit\ \w{3,10}
     | has\ been\ generated | (?:is|was)\ generated | is | was | ist | war | lautet | c['’]est | wurde\ auf
     | est | es | é | è | jest | to | este | är | er | (?<=a[ ])on
     | は | 为 | 為 | 是 )(?:\ now|\ jetzt)?[ ]?:?"""
@@ -93,7 +94,7 @@ _KEY_OWNERS_ALONE = (
 )
 # Whose password an abbreviation names: `smtp_pw`, `dbpass`.
 OWNERS_OF_ABBREVIATIONS = (
-    r"bind|root|admin|user|login|account|smtp|imap|pop3?|mail|email|ldap|ftp|sftp|ssh|db|sql|pg"
+    r"bind|dn|root|admin|user|login|account|smtp|imap|pop3?|mail|email|ldap|ftp|sftp|ssh|db|sql|pg"
     r"|mysql|proxy|machine|store|key|require|sudo|become|vnc|rpc|mqtt|auth|priv|cert|pfx|zip|pdf"
     r"|web|http|wi-?fi|wlan|vpn|new|old|my|svc|service|host|guest|nas|sip|enable|backup|sys|sa"
 )

@@ -75,9 +75,9 @@ RULES = (
     Rule(
         name="password in web address",
         hints=("http",),
-        pattern=r"""(?P<before>\bhttps?://[^\s:/@"'<>?\#]{0,100}:?)
+        pattern=r"""(?P<before>\bhttps?://[^\s:/@"'<>?\#\[]{0,100}:?)
             (?P<value> (?<=:)(?!\d{1,5}[?\#])[^\s/"'<>]{1,400}
-              | (?<=/)[^\s:/@"'<>?\#]{16,400} )(?=@)""",
+              | (?<=/)[^\s:/@"'<>?\#,;]{16,400} )(?=@)""",
         replacement=mask_value,
         rationale="https://name:password@host and https://token@host, not https://host:443/a@b",
     ),

@@ -120,7 +120,7 @@ RULES = (
                 (?:your|the|dein|ihr|votre|ton|tu|su|il|o|je
                 |uw)[ ](?:[\w\-]{{1,30}}[ ]){{0,4}}?[\w\-]{{0,30}}(?:code|pin|passcode|otp|c[óo]digo)\b
               | (?:(?:setup|secret|manual|entry){SPACE}key|geheimer?\ schlüssel|einrichtungsschlüssel|cl[ée]\ secr[èe]te
-                |clave\ secreta|chave\ secreta|chiave\ segreta|geheime\ sleutel|configuratiesleutel)(?:{SPACE}is|(?:[ ][a-z]{{1,12}}){{0,6}}?:|=)?{SPACE}
+                |(?:t?otp|2fa|mfa)\ (?:seed|secret)(?:[^\n:]{{0,80}}:)?|clave\ secreta|chave\ secreta|chiave\ segreta|geheime\ sleutel|configuratiesleutel)(?:{SPACE}is|(?:[ ][a-z]{{1,12}}){{0,6}}?:|=)?{SPACE}
                 (?P<seed>(?:[a-z2-7]{{4}}[ \-]){{3,15}}[a-z2-7]{{2,4}}\b|[a-z2-7]{{16,64}}\b) )""",
         in_words=True,
         replacement=mask_either,

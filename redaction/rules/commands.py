@@ -100,6 +100,7 @@ _BEFORE_VALUE = " | ".join(
         r"connect\s(?:to\s\S{1,60}\s)?user\s\S{1,60}\susing\s",
         r"logon\s[^\s/]{1,60}/[^\s,]{1,60},",
         r"setuser\s\S{1,60}\s[^\n]{0,100}?>",
+        r"user\s\S{1,60}\son\s>",
         r"identified\sby\s\S{1,60}\sreplace\s",
         r"mgmt-user\s\S{1,60}\s\S{1,60}\s",
         r"wireless\.[\w@\[\]\-]{1,40}\.key=",
@@ -153,7 +154,7 @@ _AFTER_A_NAME_HINTS = (
     "machinepwd", "/pass", "secret_id", "static:", "setcredentials", "_authtoken", "--value",
     "sshpass", "rabbitmqctl", "hdbuserstore", "htpasswd", "sapcontrol", "iwconfig", "at+cpin",
     "wifi-iface", "mc ", "impacket", ".py ", "<<<", "autologon", "radtest", "connect to ", "logon ",
-    "setuser", "identified by ", "mgmt-user", "wireless.", "option key", "key found", "wifi-sec.", "-security.", "$user", "bundle_", "pass=", "key=", "key ",
+    "setuser", " on >", "identified by ", "mgmt-user", "wireless.", "option key", "key found", "wifi-sec.", "-security.", "$user", "bundle_", "pass=", "key=", "key ",
     "seed phrase", "seed words", "recovery phrase", "recovery words", "backup phrase", "mnemonic ",
 )  # fmt: skip
 

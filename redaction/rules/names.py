@@ -326,6 +326,21 @@ RULES = (
         rationale="auth=('x', 'y'), HttpBasicAuth, NetworkCredential, http_basic: \"x:y\"",
     ),
     Rule(
+        name="name and password of a setting",
+        hints=("basic_auth=", "stats auth "),
+        pattern=r"""(?:basic_auth=|\bstats[ ]auth[ ])[^"':\s/=]{1,60}:(?P<value>[^"'\s]{4,200})""",
+        replacement=mask_unless_ordinary,
+        rationale="FLOWER_BASIC_AUTH=name:x, stats auth name:x of HAProxy",
+    ),
+    Rule(
+        name="name and password by their letters",
+        hints=(" p:", " p="),
+        pattern=rf"""(?<!\w)u(?:ser)?[ ]?[:=][ ]?[^\s,;]{{2,60}}[ ,;/]{{1,3}}p[ ]?[:=][ ]?
+            (?P<value>{SECRET_LOOKING})""",
+        replacement=mask_unless_ordinary,
+        rationale="u: jan p: x",
+    ),
+    Rule(
         name="argument of a function",
         hints=("password(", "sym_", "crypt", "securestring", "md5(", "sha1(", "sha2(", "sha256("),
         pattern=r"""(?: \b(?: password | pgp_sym_(?:en|de)crypt(?:_bytea)? | aes_(?:en|de)crypt
