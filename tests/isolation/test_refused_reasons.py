@@ -7,7 +7,7 @@ import pytest
 from operations.models import OperationRun
 from tests.isolation.conftest import SignIn, World
 from tests.support.factories import OperationRunFactory
-from tests.support.routes import ROUTES
+from tests.support.routes import ROUTES_BY_NAME
 
 pytestmark = pytest.mark.django_db
 
@@ -22,14 +22,13 @@ REASONS = {
     "schedule_delete": "Delete schedule",
     "run_cancel": "Cancel run",
 }
-BY_NAME = {route.name: route for route in ROUTES}
 
 
 @pytest.mark.parametrize("name", REASONS)
 def test_a_reason_that_is_too_long_is_asked_for_again(
     name: str, world: World, sign_in: SignIn
 ) -> None:
-    client, address = sign_in(world.users["owner"]), world.url(BY_NAME[name], world.own_ids)
+    client, address = sign_in(world.users["owner"]), world.url(ROUTES_BY_NAME[name], world.own_ids)
 
     response = client.post(address, {"reason": LONG})
 
@@ -42,7 +41,7 @@ def test_a_reason_that_is_too_long_is_asked_for_again(
 
 @pytest.mark.parametrize("name", sorted(REASONS.keys() - {"run_cancel"}))
 def test_a_blank_reason_is_asked_for_again(name: str, world: World, sign_in: SignIn) -> None:
-    client, address = sign_in(world.users["owner"]), world.url(BY_NAME[name], world.own_ids)
+    client, address = sign_in(world.users["owner"]), world.url(ROUTES_BY_NAME[name], world.own_ids)
 
     response = client.post(address, {"reason": "  "})
 
@@ -52,7 +51,7 @@ def test_a_blank_reason_is_asked_for_again(name: str, world: World, sign_in: Sig
 
 def test_a_note_that_is_too_long_is_asked_for_again(world: World, sign_in: SignIn) -> None:
     client = sign_in(world.users["owner"])
-    address = world.url(BY_NAME["run_acknowledge"], world.own_ids)
+    address = world.url(ROUTES_BY_NAME["run_acknowledge"], world.own_ids)
 
     response = client.post(address, {"note": LONG, "assignee": ""})
 
@@ -67,7 +66,7 @@ def test_the_corrected_form_does_what_was_asked(world: World, sign_in: SignIn) -
     client = sign_in(world.users["owner"])
     other = OperationRun.objects.get(pk=world.own_ids["run_id"])
     run = OperationRunFactory(tenant=other.tenant, running=True)
-    address = world.url(BY_NAME["run_cancel"], {"run_id": run.pk})
+    address = world.url(ROUTES_BY_NAME["run_cancel"], {"run_id": run.pk})
 
     refused = client.post(address, {"reason": LONG})
     client.post(address, {"reason": "Wrong tenant"})

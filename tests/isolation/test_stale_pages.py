@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.isolation.conftest import SignIn, World
-from tests.support.routes import ROUTES
+from tests.support.routes import ROUTES_BY_NAME
 
 pytestmark = pytest.mark.django_db
 
@@ -21,14 +21,13 @@ REPEATED = {
     "webhook_endpoint_resume": "The endpoint is not paused. Nothing was changed.",
     "run_acknowledge": "The run was already acknowledged by",
 }
-BY_NAME = {route.name: route for route in ROUTES}
 
 
 @pytest.mark.parametrize("name", REPEATED)
 def test_an_action_of_a_stale_page_says_that_nothing_has_changed(
     name: str, world: World, sign_in: SignIn
 ) -> None:
-    client, address = sign_in(world.users["owner"]), world.url(BY_NAME[name], world.own_ids)
+    client, address = sign_in(world.users["owner"]), world.url(ROUTES_BY_NAME[name], world.own_ids)
     client.post(address, {"reason": "Migration"})
     # Shows the message of the first time.
     client.get(f"/w/{world.own_ids['slug']}/members/")
@@ -44,7 +43,7 @@ def test_a_schedule_that_was_deleted_is_not_called_paused(world: World, sign_in:
     client = sign_in(world.users["owner"])
     for name in ("schedule_delete", "schedule_pause"):
         answer = client.post(
-            world.url(BY_NAME[name], world.own_ids), {"reason": "Migration"}, follow=True
+            world.url(ROUTES_BY_NAME[name], world.own_ids), {"reason": "Migration"}, follow=True
         )
 
     text = answer.content.decode()

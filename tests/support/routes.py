@@ -281,6 +281,7 @@ ROUTES = [
     workspace_route("restore_missing", "restore_id", capability=Capability.RESTORE, post=True),
     workspace_route("restore_retry", "restore_id", capability=Capability.RESTORE, post=True),
 ]
+ROUTES_BY_NAME = {route.name: route for route in ROUTES}
 
 
 def public_address(name: str) -> str:
