@@ -62,6 +62,15 @@ class Progress:
         return not (self.items or self.failures or self.events)
 
 
+# Found by its key, as in `services.py`.
+_WRITE_PROGRESS = """
+UPDATE operation_runs
+SET {new_counts} heartbeat_at = clock_timestamp(), updated_at = clock_timestamp()
+WHERE id = %s AND status COLLATE "C" = 'running'
+RETURNING cancel_requested_at
+"""
+
+
 def write_progress(run_id: int, progress: Progress) -> bool | None:
     """Add the counts and the meta facts to a running run in one atomic statement.
 
@@ -71,12 +80,7 @@ def write_progress(run_id: int, progress: Progress) -> bool | None:
         Whether cancellation was requested, or None if the run is no longer running.
     """
     new_counts, values = _counts_expression(progress)
-    rows = run_prepared(
-        f"UPDATE operation_runs SET {new_counts} heartbeat_at = clock_timestamp(), "  # noqa: S608 - known keys  # nosec B608
-        "updated_at = clock_timestamp() WHERE id = %s AND status = 'running' "
-        "RETURNING cancel_requested_at",
-        [*values, run_id],
-    )
+    rows = run_prepared(_WRITE_PROGRESS.format(new_counts=new_counts), [*values, run_id])
     return rows[0][0] is not None if rows else None
 
 

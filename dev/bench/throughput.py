@@ -1,6 +1,6 @@
 """Measures how many runs a worker executes, as a share of bare Celery; prints ratios of one run.
 
-    python -m dev.bench.throughput [--rounds 5] [--tasks 400] [--processes 2] [--pooler] [--json FILE]
+    python -m dev.bench.throughput [--rounds 5] [--tasks 1000] [--processes 2] [--pooler] [--json FILE]
 
 Every queue executes the same task, which does nothing, with as many processes. Bare Celery records
 nothing; the others record each task in the same PostgreSQL. The tasks are sent while the workers
@@ -49,6 +49,8 @@ PEERS = (
 PATIENCE = 300
 #: The limit of idle transactions, which a pooler leaves to the role.
 IDLE_SECONDS = 15
+#: Tasks of each queue before the first measurement, so that no table is new.
+FIRST_TASKS = 4000
 #: Tasks before each measurement.
 WARM_UP = 40
 #: The characters of a worker's log that are shown if it ends.
@@ -74,14 +76,14 @@ class Contender:
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, folder: Path) -> None:
-        """Start the workers, which log to this folder, let them execute a few tasks, and stop them."""
+        """Start the workers, which log to this folder, let them execute tasks, and stop them."""
         self.log = folder / f"{self.name}.log"
         with self.log.open("ab") as output:
             self.processes = [
                 spawn(self.command, output=output.fileno(), cwd=ROOT, env=self.environment)
                 for _ in range(self.workers)
             ]
-        self._warm_up()
+        self._warm_up(FIRST_TASKS)
 
     def take(self, tasks: int) -> None:
         """Measure one round."""
@@ -102,9 +104,9 @@ class Contender:
         for process in self.processes:
             stop(process, signal.SIGKILL, grace=5)
 
-    def _warm_up(self) -> None:
-        """Let the running workers execute a few tasks, and stop them."""
-        self.send(WARM_UP)
+    def _warm_up(self, tasks: int = WARM_UP) -> None:
+        """Let the running workers execute tasks, and stop them."""
+        self.send(tasks)
         self._wait()
         self._signal(signal.SIGSTOP)
 
@@ -113,14 +115,19 @@ class Contender:
             os.killpg(process.pid, number)
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while self.count_pending():
+        """Wait for the end of all tasks; counting them often would take time from the workers."""
+        begun = time.monotonic()
+        first = self.count_pending()
+        while pending := self.count_pending():
             if any(process.poll() is not None for process in self.processes):
                 log = self.log.read_text(errors="replace")[-LOG_TAIL:]
                 raise SystemExit(f"{self.name}: a worker has ended.\n{log}")
-            if time.monotonic() > deadline:
-                raise SystemExit(f"{self.name}: {self.count_pending()} tasks have not ended.")
-            time.sleep(0.01)
+            taken = time.monotonic() - begun
+            if taken > PATIENCE:
+                raise SystemExit(f"{self.name}: {pending} tasks have not ended.")
+            # Half of the time that they take at the speed so far.
+            expected = taken * pending / max(first - pending, 1)
+            time.sleep(min(max(expected / 2, 0.005), 0.1))
 
     def _cpu_seconds(self) -> float:
         """Return the CPU time of the workers; that of the servers does not count."""
@@ -250,6 +257,11 @@ class Arena:
         environment = os.environ | {"LEDGER_HANDLER_OF_BENCH": "1", "LOG_LEVEL": "ERROR"}
         return Contender("ledger", arguments, 1, LedgerRequests(), pending, environment)
 
+    def analyze(self) -> None:
+        """Let the planner count the tables, as a deployment does every day."""
+        for connection in self.connections.values():
+            connection.execute("ANALYZE")
+
     def close(self) -> None:
         for connection in self.connections.values():
             connection.close()
@@ -312,6 +324,7 @@ def measure(options: argparse.Namespace) -> None:
             contenders = [*arena.peers(), arena.ledger()]
             for contender in contenders:
                 contender.start(folder)
+            arena.analyze()
             for _ in range(options.rounds):
                 for contender in contenders:
                     contender.take(options.tasks)
@@ -358,7 +371,7 @@ def report(contenders: list[Contender]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--tasks", type=int, default=400)
+    parser.add_argument("--tasks", type=int, default=1000)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--pooler", action="store_true", help="measure Runledger behind PgBouncer")
     parser.add_argument("--json", type=Path)

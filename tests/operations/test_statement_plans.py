@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.db.models import QuerySet
 
-from operations import dispatch, healing
+from operations import dispatch, healing, progress, services
 from operations.delivery import relay
 from operations.dispatch import RunRequest
 from operations.maintenance import incidents, settling
@@ -277,3 +277,38 @@ def test_heartbeats_and_counts_update_no_index(tenant: Tenant) -> None:
     # A full page moves an update, which an older snapshot elsewhere makes more frequent. With an
     # index on these columns none would be HOT.
     assert updates[1] - hot_before >= 100
+
+
+@pytest.fixture
+def grown_ledger(tenant: Tenant) -> Tenant:
+    """A tenant with hundreds of queued runs, none of which the planner knows."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            FILL, {"workspace": tenant.workspace_id, "tenant": tenant.pk, "rows": ENDED_ROWS}
+        )
+        cursor.execute("ANALYZE operation_runs")
+    OperationRunService().ensure_runs([build_request(tenant, at) for at in range(500)])
+    return tenant
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters"),
+    [
+        (services._CLAIM, {"run_id": 1, "worker": "w"}),
+        (services._REQUEST_CANCEL, [1, 1]),
+        (services._RUNNING, [1]),
+        (
+            services._COMPLETE,
+            {"run_id": 1, "version": "1", "outcome": "failed", "cause": "", "failures": "[]"},
+        ),
+        (progress._WRITE_PROGRESS.format(new_counts=""), [1]),
+    ],
+    ids=["claim", "cancel", "running", "complete", "progress"],
+)
+def test_the_statements_of_one_run_find_it_by_its_key(
+    grown_ledger: Tenant, statement: str, parameters: Any
+) -> None:
+    """An index of active runs seems as cheap while few runs are active, and is read whole later."""
+    scans = scans_of(statement, parameters)
+
+    assert scans - {"runs_unrecovered"} == {"operation_runs_pkey"}
